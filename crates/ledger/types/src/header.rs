@@ -67,7 +67,7 @@ fn check_constants(header: &Header) -> Result<(), DecodeError> {
 }
 
 /// A header with the constants filled in and everything else zero or empty.
-pub(crate) fn blank_header() -> Header {
+pub fn blank_header() -> Header {
     Header {
         ommers_hash: EMPTY_OMMERS_HASH,
         transactions_root: alloy_trie::EMPTY_ROOT_HASH,

@@ -21,6 +21,3 @@ pub const ALLOCATION_ACCOUNTS_MAX: usize = 100_000;
 pub const BLOCK_GAS_LIMIT_MAX: u64 = 1_000_000_000;
 /// Largest chain id: MetaMask's limit.
 pub const CHAIN_ID_MAX: u64 = 4_503_599_627_370_475;
-/// How far a block's time may lie ahead of its parent's, milliseconds (one day). It bounds how
-/// long a validator may have to wait for its own clock.
-pub const BLOCK_TIME_STEP_MS_MAX: u64 = 24 * 60 * 60 * 1000;

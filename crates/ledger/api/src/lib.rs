@@ -1,0 +1,177 @@
+//! What the rest of a node sees of a running ledger: one read and submit handle.
+//!
+//! `engine` implements [`Ledger`]; `rpc` and the gateway use it and know nothing of consensus,
+//! state back ends or networks. Every method may be called from any thread and any runtime.
+
+use std::sync::Arc;
+
+use alloy_primitives::{B256, Bytes};
+use futures::future::BoxFuture;
+use state::{StateError, StateKey, StateValue};
+use types::{
+    Certificate, Extension, Genesis, Header, Namespace, StateCommitment, ValidatorKey,
+};
+
+/// The newest final block that all stores of this node hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Height.
+    pub number: u64,
+    /// Hash.
+    pub hash: B256,
+    /// Block time, milliseconds since the Unix epoch.
+    pub time_ms: u64,
+}
+
+/// Proof that a block is final: a certificate of the block or of a descendant, and the headers
+/// between them.
+#[derive(Clone, Debug)]
+pub struct FinalityProof {
+    /// The validators that could sign, by index, with their organisations' names.
+    pub validators: Vec<ValidatorInfo>,
+    /// Certificate of the last header in `headers`.
+    pub certificate: Certificate,
+    /// From the block asked for up to the certified one, each with its extension.
+    pub headers: Vec<(Header, Extension)>,
+}
+
+/// A validator as users see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidatorInfo {
+    /// Consensus key.
+    pub key: ValidatorKey,
+    /// Name of its organisation; the key where no name is known.
+    pub organisation: String,
+}
+
+/// A value of the state, proved against the state root of a final block.
+#[derive(Clone, Debug)]
+pub struct StateProof {
+    /// The block whose `stateRoot` the proof meets.
+    pub number: u64,
+    /// Roots whose hash is the header's `stateRoot`.
+    pub commitment: StateCommitment,
+    /// One per key asked for.
+    pub items: Vec<StateProofItem>,
+}
+
+/// Proof of one key.
+#[derive(Clone, Debug)]
+pub struct StateProofItem {
+    /// What was asked for.
+    pub key: StateKey,
+    /// Its value, `None` where the proof shows absence.
+    pub value: Option<StateValue>,
+    /// Encoded QMDB proof (inclusion or exclusion), format in `docs/en/ledger-format.md`.
+    pub proof: Bytes,
+}
+
+/// Where consensus stands, for operators.
+#[derive(Clone, Debug, Default)]
+pub struct ConsensusStatus {
+    /// Current epoch.
+    pub epoch: u64,
+    /// Current view in the epoch.
+    pub view: u64,
+    /// Newest final height.
+    pub finalized_height: u64,
+    /// Whether this node votes in the current epoch.
+    pub voting: bool,
+    /// This node's key.
+    pub own_key: Option<ValidatorKey>,
+    /// Leader of the current view, where known.
+    pub leader: Option<ValidatorKey>,
+    /// Validators of the epoch and when each was last seen.
+    pub validators: Vec<ValidatorStatus>,
+    /// Votes needed.
+    pub quorum: usize,
+    /// Why the ledger does not advance, in words, where it does not.
+    pub stalled: Option<String>,
+}
+
+/// One validator in [`ConsensusStatus`].
+#[derive(Clone, Debug)]
+pub struct ValidatorStatus {
+    /// Who.
+    pub validator: ValidatorInfo,
+    /// Whether a connection is up (always true for this node itself).
+    pub connected: bool,
+    /// Milliseconds since its last vote was seen; `None` if none was seen since start.
+    pub last_vote_ms: Option<u64>,
+}
+
+/// Why a question to the ledger was not answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// The state could not be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// No such block on this node.
+    #[error("block {0} is not known")]
+    UnknownBlock(u64),
+    /// No certificate at or above the block yet.
+    #[error("no finality certificate at or above block {0} on this node yet")]
+    NoCertificate(u64),
+    /// The node is stopping.
+    #[error("the ledger is stopping")]
+    Stopping,
+}
+
+/// A running ledger.
+pub trait Ledger: Send + Sync + 'static {
+    /// The genesis file.
+    fn genesis(&self) -> &Genesis;
+
+    /// Hash of block 0.
+    fn genesis_hash(&self) -> B256;
+
+    /// What every consensus signature of this ledger begins with.
+    fn namespace(&self) -> Namespace {
+        let genesis = self.genesis();
+        Namespace {
+            chain_id: genesis.chain_id,
+            genesis_hash: self.genesis_hash(),
+            ledger_id: genesis.ledger_id,
+            incarnation: 0,
+        }
+    }
+
+    /// Blocks, receipts, logs and old values. Holds every block up to [`Self::head`].
+    fn chain(&self) -> &chain::ChainStore;
+
+    /// Transactions not yet final.
+    fn pool(&self) -> &Arc<pool::Pool>;
+
+    /// The newest final block. A receipt, block or value is visible only up to here, and what is
+    /// visible in one is visible in all.
+    fn head(&self) -> Head;
+
+    /// Resolves with the head once its height exceeds `number`.
+    fn wait_beyond(&self, number: u64) -> BoxFuture<'static, Head>;
+
+    /// Values after block `height`, in the order of `keys`.
+    fn read_state(
+        &self,
+        height: u64,
+        keys: Vec<StateKey>,
+    ) -> BoxFuture<'_, Result<Vec<Option<StateValue>>, LedgerError>>;
+
+    /// Admits a transaction (EIP-2718 bytes) to the pool and announces it to the peers; answers
+    /// its hash.
+    fn submit(&self, encoded: Bytes) -> BoxFuture<'_, Result<B256, pool::Refusal>>;
+
+    /// Proof that block `number` is final.
+    fn finality_proof(&self, number: u64) -> BoxFuture<'_, Result<FinalityProof, LedgerError>>;
+
+    /// Proofs at the head, all against one root; at most 64 keys.
+    fn state_proof(&self, keys: Vec<StateKey>) -> BoxFuture<'_, Result<StateProof, LedgerError>>;
+
+    /// Validators that certify the block after `number`.
+    fn validators(&self, number: u64) -> BoxFuture<'_, Result<Vec<ValidatorInfo>, LedgerError>>;
+
+    /// Where consensus stands.
+    fn consensus_status(&self) -> BoxFuture<'_, ConsensusStatus>;
+
+    /// Connected peers.
+    fn peer_count(&self) -> usize;
+}

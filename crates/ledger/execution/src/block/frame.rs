@@ -1,0 +1,343 @@
+//! What a block does by itself, before and after its transactions, as ordered operations. Each
+//! runs alone and takes effect at once, so after a missing value only that one is repeated.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_sol_types::SolCall as _;
+use native::{NATIVE_CODE, layout::TEXT_BYTES_MAX};
+use revm::{
+    context::TxEnv,
+    context_interface::result::{EVMError, ExecutionResult},
+};
+use system::validators::{self, IValidatorsSystem, SYSTEM_ADDRESS};
+use types::Genesis;
+
+use super::{BlockExecutor, InvalidBlock, Pause};
+use crate::{
+    BEACON_ROOTS_ADDRESS, BlockEnvironment, ChainRules, HISTORY_ADDRESS,
+    predeploys::{CREATE2_DEPLOYER, Creation, Predeploy, predeploys},
+    system_contracts::system_contracts,
+};
+
+/// Gas of one call of the ledger itself, as EIP-2935 and EIP-4788 set it.
+pub const SYSTEM_CALL_GAS: u64 = 30_000_000;
+/// Gas of one call into `Validators` at genesis and at an epoch's end: 100 keys with long names
+/// need less than half of it.
+pub const VALIDATORS_CALL_GAS: u64 = 100_000_000;
+/// Gas of deploying one predeploy.
+pub const PREDEPLOY_GAS: u64 = 30_000_000;
+
+/// One thing that a block does by itself.
+#[derive(Clone, Debug)]
+pub(super) struct SystemOperation {
+    name: String,
+    work: Work,
+}
+
+#[derive(Clone, Debug)]
+enum Work {
+    /// Writes an account as it is given.
+    Account {
+        address: Address,
+        nonce: u64,
+        balance: U256,
+        code: Bytes,
+        storage: Storage,
+    },
+    /// Calls or creates, from a given account.
+    Run {
+        from: Address,
+        kind: TxKind,
+        data: Bytes,
+        gas: u64,
+    },
+    /// Fails unless there is code, where given this code.
+    AssertCode {
+        address: Address,
+        code_hash: Option<B256>,
+    },
+}
+
+type Storage = BTreeMap<U256, U256>;
+
+impl SystemOperation {
+    fn call(name: &str, to: Address, data: Bytes, gas: u64) -> Self {
+        let work = Work::Run {
+            from: SYSTEM_ADDRESS,
+            kind: TxKind::Call(to),
+            data,
+            gas,
+        };
+        Self {
+            name: name.to_owned(),
+            work,
+        }
+    }
+
+    fn code(name: &str, address: Address, code: Bytes) -> Self {
+        let storage = Storage::new();
+        let work = Work::Account {
+            address,
+            nonce: 1,
+            balance: U256::ZERO,
+            code,
+            storage,
+        };
+        Self {
+            name: name.to_owned(),
+            work,
+        }
+    }
+}
+
+/// Operations before the transactions, last one first.
+pub(super) fn begin(
+    rules: &ChainRules,
+    environment: &BlockEnvironment,
+) -> Result<Vec<SystemOperation>, InvalidBlock> {
+    let mut operations = match &rules.frame.genesis {
+        Some(genesis) => genesis_operations(genesis, rules)?,
+        None => Vec::new(),
+    };
+    if rules.frame.history_call {
+        let data = environment.parent_hash.0.into();
+        operations.push(SystemOperation::call(
+            "block hash history (EIP-2935)",
+            HISTORY_ADDRESS,
+            data,
+            SYSTEM_CALL_GAS,
+        ));
+    }
+    if rules.frame.beacon_root_call {
+        let data = environment.parent_beacon_block_root.0.into();
+        operations.push(SystemOperation::call(
+            "beacon roots (EIP-4788)",
+            BEACON_ROOTS_ADDRESS,
+            data,
+            SYSTEM_CALL_GAS,
+        ));
+    }
+    operations.reverse();
+    Ok(operations)
+}
+
+/// Operations after the transactions, last one first.
+pub(super) fn end(rules: &ChainRules, environment: &BlockEnvironment) -> Vec<SystemOperation> {
+    let last_of_epoch = rules
+        .frame
+        .epoch_blocks
+        .is_some_and(|blocks| blocks > 0 && environment.number % blocks == blocks - 1);
+    if !last_of_epoch {
+        return Vec::new();
+    }
+    let data = IValidatorsSystem::advanceEpochCall {}.abi_encode().into();
+    vec![SystemOperation::call(
+        "end of epoch",
+        validators::ADDRESS,
+        data,
+        VALIDATORS_CALL_GAS,
+    )]
+}
+
+/// Checks what [`types::Genesis::check`] cannot know: that block 1 can be executed.
+pub fn check_genesis(genesis: &Genesis) -> Result<(), InvalidBlock> {
+    allocation(genesis)?;
+    for validator in &genesis.validators {
+        let name = &validator.organisation;
+        if name.len() > TEXT_BYTES_MAX {
+            let reason = format!("organisation {name}: name exceeds {TEXT_BYTES_MAX} bytes");
+            return Err(InvalidBlock::Genesis(reason));
+        }
+        if validator.key == types::ValidatorKey::default() {
+            let reason = format!("organisation {name}: the zero key is no validator");
+            return Err(InvalidBlock::Genesis(reason));
+        }
+    }
+    Ok(())
+}
+
+fn genesis_operations(
+    genesis: &Genesis,
+    rules: &ChainRules,
+) -> Result<Vec<SystemOperation>, InvalidBlock> {
+    check_genesis(genesis)?;
+    let mut operations = Vec::new();
+    for (address, code) in system_contracts() {
+        operations.push(SystemOperation::code("system contract", address, code));
+    }
+    for address in rules.native.addresses() {
+        let code = Bytes::from_static(&NATIVE_CODE);
+        operations.push(SystemOperation::code("native contract", address, code));
+    }
+    operations.extend(allocation(genesis)?);
+    operations.push(initial_validators(genesis));
+    if genesis.predeploys {
+        for predeploy in predeploys().map_err(InvalidBlock::Genesis)? {
+            operations.extend(deployment(predeploy, genesis));
+        }
+    }
+    Ok(operations)
+}
+
+fn allocation(genesis: &Genesis) -> Result<Vec<SystemOperation>, InvalidBlock> {
+    let mut operations = Vec::new();
+    for (address, account) in &genesis.allocation {
+        let taken = system_contracts()
+            .iter()
+            .any(|(system, _)| system == address);
+        if taken || native::is_reserved(*address) {
+            let reason = format!("allocation: {address} belongs to the platform");
+            return Err(InvalidBlock::Genesis(reason));
+        }
+        if account.code.is_empty() && !account.storage.is_empty() {
+            let reason = format!("allocation: {address} has storage but no code");
+            return Err(InvalidBlock::Genesis(reason));
+        }
+        operations.push(SystemOperation {
+            name: format!("allocation of {address}"),
+            work: Work::Account {
+                address: *address,
+                nonce: account.nonce,
+                balance: account.balance,
+                code: account.code.clone(),
+                storage: account.storage.clone(),
+            },
+        });
+    }
+    Ok(operations)
+}
+
+fn initial_validators(genesis: &Genesis) -> SystemOperation {
+    let call = IValidatorsSystem::initializeCall {
+        keys: genesis
+            .validators
+            .iter()
+            .map(|validator| validator.key.0.into())
+            .collect(),
+        organisations: genesis
+            .validators
+            .iter()
+            .map(|validator| validator.organisation.clone())
+            .collect(),
+        admin: genesis.validator_admin,
+        epochLength: genesis.parameters.epoch_blocks,
+    };
+    let data = call.abi_encode().into();
+    SystemOperation::call(
+        "validators of epoch 0",
+        validators::ADDRESS,
+        data,
+        VALIDATORS_CALL_GAS,
+    )
+}
+
+/// Creates a predeploy and checks that it is where it belongs. An allocation with code at its
+/// address comes first: then there is nothing to deploy.
+fn deployment(predeploy: Predeploy, genesis: &Genesis) -> Vec<SystemOperation> {
+    let allocated = genesis.allocation.get(&predeploy.address);
+    if allocated.is_some_and(|account| !account.code.is_empty()) {
+        return Vec::new();
+    }
+    let (from, kind, data) = match predeploy.creation {
+        Creation::Keyless { from } => (from, TxKind::Create, predeploy.init_code),
+        Creation::Create2 { salt } => {
+            let data = [&salt[..], &predeploy.init_code[..]].concat();
+            (SYSTEM_ADDRESS, TxKind::Call(CREATE2_DEPLOYER), data.into())
+        }
+    };
+    let name = format!("predeploy {}", predeploy.name);
+    let address = predeploy.address;
+    let code_hash = predeploy.runtime_code_hash;
+    vec![
+        SystemOperation {
+            name: name.clone(),
+            work: Work::Run {
+                from,
+                kind,
+                data,
+                gas: PREDEPLOY_GAS,
+            },
+        },
+        SystemOperation {
+            name,
+            work: Work::AssertCode { address, code_hash },
+        },
+    ]
+}
+
+impl BlockExecutor {
+    /// Runs what is left of the current list.
+    pub(super) fn run_operations(&mut self) -> Result<(), Pause> {
+        while let Some(operation) = self.operations.last().cloned() {
+            self.run_operation(&operation)?;
+            self.operations.pop();
+        }
+        Ok(())
+    }
+
+    fn run_operation(&mut self, operation: &SystemOperation) -> Result<(), Pause> {
+        let failed = |reason: String| {
+            Pause::Invalid(InvalidBlock::System {
+                operation: operation.name.clone(),
+                reason,
+            })
+        };
+        match &operation.work {
+            Work::Account {
+                address,
+                nonce,
+                balance,
+                code,
+                storage,
+            } => {
+                self.state
+                    .put_account(*address, *nonce, *balance, code, storage);
+                Ok(())
+            }
+            Work::AssertCode { address, code_hash } => {
+                let found = self.state.account(*address)?.map(|info| info.code_hash);
+                match (found, code_hash) {
+                    (None | Some(alloy_primitives::KECCAK256_EMPTY), _) => {
+                        Err(failed(format!("there is no code at {address}")))
+                    }
+                    (Some(found), Some(expected)) if found != *expected => Err(failed(format!(
+                        "code hash at {address} is {found}, not {expected}"
+                    ))),
+                    _ => Ok(()),
+                }
+            }
+            Work::Run {
+                from,
+                kind,
+                data,
+                gas,
+            } => {
+                let transaction = TxEnv {
+                    caller: *from,
+                    kind: *kind,
+                    data: data.clone(),
+                    gas_limit: *gas,
+                    gas_price: 0,
+                    ..TxEnv::default()
+                };
+                self.run_system(transaction)?.map_err(failed)
+            }
+        }
+    }
+
+    fn run_system(&mut self, transaction: TxEnv) -> Result<Result<(), String>, Pause> {
+        self.with_evm(|evm, _| match evm.system_call(transaction) {
+            Ok(ExecutionResult::Success { .. }) => {
+                let changes = evm.take_changes();
+                let spec = evm.spec();
+                evm.database().commit(changes, spec);
+                Ok(Ok(()))
+            }
+            Ok(ExecutionResult::Revert { output, .. }) => Ok(Err(format!("reverted: {output}"))),
+            Ok(ExecutionResult::Halt { reason, .. }) => Ok(Err(format!("halted: {reason:?}"))),
+            Err(EVMError::Database(missing)) => Err(missing.into()),
+            Err(error) => Ok(Err(error.to_string())),
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! Asking early for what a block surely needs, so that misses are rare.
+
+use std::collections::BTreeSet;
+
+use alloy_consensus::Transaction as _;
+use alloy_primitives::KECCAK256_EMPTY;
+use revm::Database as _;
+use state::StateKey;
+use system::validators::StoredSet;
+
+use super::{BlockExecutor, Pause};
+use crate::{
+    BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS,
+    system_contracts::{beacon_root_slots, history_slot},
+};
+
+/// Keys asked for in one round before execution. Beyond it values are asked for as they are
+/// missed.
+const PREFETCH_KEYS_MAX: usize = 50_000;
+
+impl BlockExecutor {
+    /// First the accounts and the slots known by name, then the code of those accounts and the
+    /// slots of the validators.
+    pub(super) fn prefetch(&mut self) -> Result<(), Pause> {
+        let accounts = self.first_keys();
+        self.need(accounts.iter())?;
+        let codes: BTreeSet<StateKey> = accounts
+            .iter()
+            .filter_map(|key| match key {
+                StateKey::Account(address) => self.state.account(*address).ok().flatten(),
+                _ => None,
+            })
+            .filter(|info| info.code_hash != KECCAK256_EMPTY)
+            .map(|info| StateKey::Code(info.code_hash))
+            .collect();
+        let mut second = codes;
+        second.extend(self.validator_keys());
+        self.need(second.iter())
+    }
+
+    /// Slots of the current validators, once their number is loaded.
+    fn validator_keys(&mut self) -> Vec<StateKey> {
+        if self.rules.frame.epoch_blocks.is_none() {
+            return Vec::new();
+        }
+        let address = StoredSet::ADDRESS;
+        let length = self
+            .state
+            .storage(address, StoredSet::length_slot())
+            .unwrap_or_default();
+        let slots = StoredSet::key_slots(length).into_iter();
+        slots.map(|slot| StateKey::Storage(address, slot)).collect()
+    }
+
+    fn need<'k>(&self, keys: impl Iterator<Item = &'k StateKey>) -> Result<(), Pause> {
+        let missing: Vec<StateKey> = keys
+            .filter(|key| !self.state.is_loaded(key))
+            .copied()
+            .collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(Pause::Need(missing))
+        }
+    }
+
+    fn first_keys(&self) -> BTreeSet<StateKey> {
+        let mut keys = self.frame_keys();
+        for transaction in &self.transactions {
+            if keys.len() >= PREFETCH_KEYS_MAX {
+                break;
+            }
+            let envelope = transaction.envelope();
+            keys.insert(StateKey::Account(transaction.sender()));
+            if let Some(recipient) = envelope.to() {
+                keys.insert(StateKey::Account(recipient));
+            }
+            let listed = envelope.access_list().map_or(&[][..], |list| &list.0[..]);
+            for item in listed {
+                keys.insert(StateKey::Account(item.address));
+                let slots = item.storage_keys.iter();
+                keys.extend(slots.map(|slot| StateKey::Storage(item.address, (*slot).into())));
+            }
+        }
+        keys
+    }
+
+    fn frame_keys(&self) -> BTreeSet<StateKey> {
+        let mut keys = BTreeSet::new();
+        let frame = &self.rules.frame;
+        if frame.history_call {
+            let slot = history_slot(self.environment.number.saturating_sub(1));
+            keys.insert(StateKey::Account(HISTORY_ADDRESS));
+            keys.insert(StateKey::Storage(HISTORY_ADDRESS, slot));
+        }
+        if frame.beacon_root_call {
+            keys.insert(StateKey::Account(BEACON_ROOTS_ADDRESS));
+            for slot in beacon_root_slots(self.environment.timestamp()) {
+                keys.insert(StateKey::Storage(BEACON_ROOTS_ADDRESS, slot));
+            }
+        }
+        if frame.epoch_blocks.is_some() {
+            keys.insert(StateKey::Account(StoredSet::ADDRESS));
+            keys.insert(StateKey::Storage(
+                StoredSet::ADDRESS,
+                StoredSet::length_slot(),
+            ));
+        }
+        keys
+    }
+}

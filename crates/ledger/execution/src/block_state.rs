@@ -1,0 +1,249 @@
+//! Values loaded so far and those changed by the block: the database that revm reads.
+//!
+//! A value that was not loaded is an error that names it ([`Missing`]); the caller loads it and
+//! runs the transaction again. So execution needs no I/O, no runtime and no second thread.
+
+mod changes;
+mod overrides;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
+use revm::{
+    Database, bytecode::Bytecode, database_interface::DBErrorMarker, primitives::hardfork::SpecId,
+    state::AccountInfo,
+};
+use state::{AccountRecord, StateKey, StateValue};
+
+use crate::{
+    BlockHashes,
+    system_contracts::{HISTORY_ADDRESS, history_slot},
+};
+
+pub use overrides::AccountOverride;
+
+/// Missing values noted before a run stops at the next one.
+const COLLECTED_KEYS_MAX: usize = 16 * 1024;
+
+/// A value that execution needs and that was not provided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("value of the state not loaded: {0:?}")]
+pub struct Missing(pub StateKey);
+
+impl DBErrorMarker for Missing {}
+
+/// One contract's slots.
+#[derive(Clone, Debug, Default)]
+struct Slots {
+    values: HashMap<U256, U256>,
+    /// Slots that are not listed are zero: the account was created or destroyed in this block.
+    complete: bool,
+}
+
+/// The state as one block sees and changes it.
+///
+/// Hash maps are only looked up; whatever is listed or iterated is ordered.
+#[derive(Clone, Debug)]
+pub struct BlockState {
+    /// As provided, before the block.
+    originals: HashMap<StateKey, Option<StateValue>>,
+    accounts: HashMap<Address, Option<AccountInfo>>,
+    storage: HashMap<Address, Slots>,
+    code: HashMap<B256, Bytecode>,
+    written: BTreeSet<StateKey>,
+    wiped: BTreeSet<Address>,
+    overrides: HashMap<Address, AccountOverride>,
+    block_hashes: BlockHashes,
+    /// Everything that was not provided is absent: the state before block 1.
+    empty: bool,
+    /// Number and hash of the parent, where the history contract may not have it yet.
+    parent: Option<(u64, B256)>,
+    /// While set, a missing value is noted and read as absent, so that one run finds several.
+    collected: Option<BTreeSet<StateKey>>,
+}
+
+impl BlockState {
+    /// Nothing loaded yet.
+    pub fn new(block_hashes: BlockHashes) -> Self {
+        Self {
+            originals: HashMap::new(),
+            accounts: HashMap::new(),
+            storage: HashMap::new(),
+            code: HashMap::new(),
+            written: BTreeSet::new(),
+            wiped: BTreeSet::new(),
+            overrides: HashMap::new(),
+            block_hashes,
+            empty: false,
+            parent: None,
+            collected: None,
+        }
+    }
+
+    /// The state before block 1: nothing is there, so nothing needs to be loaded.
+    pub(crate) fn before_genesis(block_hashes: BlockHashes) -> Self {
+        Self {
+            empty: true,
+            ..Self::new(block_hashes)
+        }
+    }
+
+    /// Whether a value was provided.
+    pub fn is_loaded(&self, key: &StateKey) -> bool {
+        self.empty || self.originals.contains_key(key)
+    }
+
+    /// Adds a value as it was before the block; a second value for the same key is ignored.
+    pub fn provide(&mut self, key: StateKey, value: Option<StateValue>) {
+        if self.originals.contains_key(&key) {
+            return;
+        }
+        self.originals.insert(key, value.clone());
+        match (key, value) {
+            (StateKey::Account(address), value) => self.provide_account(address, value),
+            (StateKey::Storage(address, slot), value) => {
+                let value = match value {
+                    Some(StateValue::Storage(value)) => value,
+                    _ => U256::ZERO,
+                };
+                let slots = self.storage.entry(address).or_default();
+                if !slots.complete {
+                    slots.values.entry(slot).or_insert(value);
+                }
+            }
+            (StateKey::Code(hash), Some(StateValue::Code(code))) => {
+                self.code.entry(hash).or_insert_with(|| bytecode(code));
+            }
+            (StateKey::Code(_), _) => {}
+        }
+    }
+
+    fn provide_account(&mut self, address: Address, value: Option<StateValue>) {
+        let record = match value {
+            Some(StateValue::Account(record)) => Some(record),
+            _ => None,
+        };
+        let info = self.overridden(address, record.map(account_info));
+        self.accounts.entry(address).or_insert(info);
+    }
+
+    /// A loaded account, `None` inside where it is absent.
+    pub(crate) fn account(&self, address: Address) -> Result<Option<&AccountInfo>, Missing> {
+        match self.accounts.get(&address) {
+            Some(info) => Ok(info.as_ref()),
+            None if self.empty => Ok(None),
+            None => Err(Missing(StateKey::Account(address))),
+        }
+    }
+
+    /// The state after a parent whose hash the history contract does not hold yet; later hashes
+    /// read as zero.
+    pub(crate) fn set_parent(&mut self, number: u64, hash: B256) {
+        self.parent = Some((number, hash));
+    }
+
+    /// From here on missing values are noted instead of stopping a run. What runs meanwhile must
+    /// not be committed.
+    pub(crate) fn begin_collecting(&mut self) {
+        self.collected = Some(BTreeSet::new());
+    }
+
+    /// The values noted; a miss stops a run again.
+    pub(crate) fn end_collecting(&mut self) -> BTreeSet<StateKey> {
+        self.collected.take().unwrap_or_default()
+    }
+
+    /// Number of values noted so far.
+    pub(crate) fn collected(&self) -> usize {
+        self.collected.as_ref().map_or(0, BTreeSet::len)
+    }
+
+    /// Notes a miss where misses are noted.
+    fn miss<T: Default>(&mut self, missing: Missing) -> Result<T, Missing> {
+        match &mut self.collected {
+            Some(keys) if keys.len() < COLLECTED_KEYS_MAX => {
+                keys.insert(missing.0);
+                Ok(T::default())
+            }
+            _ => Err(missing),
+        }
+    }
+}
+
+impl Database for BlockState {
+    type Error = Missing;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Missing> {
+        match self.account(address) {
+            Ok(info) => Ok(info.cloned()),
+            Err(missing) => self.miss(missing),
+        }
+    }
+
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, Missing> {
+        if hash == KECCAK256_EMPTY || hash.is_zero() {
+            return Ok(Bytecode::default());
+        }
+        match self.code.get(&hash) {
+            Some(code) => Ok(code.clone()),
+            None => self.miss(Missing(StateKey::Code(hash))),
+        }
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, Missing> {
+        let slots = self.storage.get(&address);
+        match slots.and_then(|slots| slots.values.get(&slot)) {
+            Some(value) => Ok(*value),
+            None if self.empty || slots.is_some_and(|slots| slots.complete) => Ok(U256::ZERO),
+            None => self.miss(Missing(StateKey::Storage(address, slot))),
+        }
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, Missing> {
+        if let BlockHashes::Provided(hashes) = &self.block_hashes {
+            return Ok(hashes.get(&number).copied().unwrap_or_default());
+        }
+        match self.parent {
+            Some((parent, hash)) if number == parent => Ok(hash),
+            Some((parent, _)) if number > parent => Ok(B256::ZERO),
+            _ => self
+                .storage(HISTORY_ADDRESS, history_slot(number))
+                .map(B256::from),
+        }
+    }
+}
+
+/// Bytes as code. Bytes that look like a delegation (EIP-7702) but are none run as plain code.
+pub(crate) fn bytecode(code: Bytes) -> Bytecode {
+    Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code))
+}
+
+fn account_info(record: AccountRecord) -> AccountInfo {
+    AccountInfo {
+        nonce: record.nonce,
+        balance: record.balance,
+        code_hash: record.code_hash,
+        ..AccountInfo::default().without_code()
+    }
+}
+
+fn account_record(info: &AccountInfo) -> AccountRecord {
+    AccountRecord {
+        nonce: info.nonce,
+        balance: info.balance,
+        code_hash: info.code_hash,
+    }
+}
+
+/// Whether a touched account without nonce, balance and code ceases to exist (EIP-161). Under older
+/// rules, which conformance suites run, it stays as an empty account.
+fn removes_empty_accounts(spec: SpecId) -> bool {
+    spec.is_enabled_in(SpecId::SPURIOUS_DRAGON)
+}
+
+/// Whether self-destruction may still remove an account that is older than the transaction.
+fn destroys_old_accounts(spec: SpecId) -> bool {
+    !spec.is_enabled_in(SpecId::CANCUN)
+}

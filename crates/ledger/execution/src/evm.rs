@@ -1,0 +1,195 @@
+//! revm with two additions at the start of every frame: the call gate is asked, and a call into a
+//! native contract runs Rust.
+//!
+//! It is an override of the frame start, not an inspector: it holds for every frame, whoever
+//! starts it, in blocks and in simulations alike.
+
+mod handler;
+mod intercept;
+mod journal_host;
+
+use revm::{
+    Context, Database, Journal,
+    context::{BlockEnv, CfgEnv, ContextSetters, ContextTr, Evm, FrameStack, TxEnv},
+    context_interface::{
+        JournalTr,
+        result::{EVMError, ExecutionResult},
+    },
+    handler::{
+        EthFrame, EthPrecompiles, EvmTr, FrameInitOrResult, FrameTr, Handler, ItemOrResult,
+        MainBuilder,
+        evm::{ContextDbError, FrameInitResult},
+        instructions::EthInstructions,
+    },
+    interpreter::interpreter::EthInterpreter,
+    primitives::hardfork::SpecId,
+    state::EvmState,
+};
+
+use crate::{CallGate, ChainRules, evm_configuration};
+use handler::LedgerHandler;
+use native::NativeTable;
+
+/// revm's context over a database.
+pub type EvmContext<DB> = Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, ()>;
+type Inner<DB> = Evm<
+    EvmContext<DB>,
+    (),
+    EthInstructions<EthInterpreter, EvmContext<DB>>,
+    EthPrecompiles,
+    EthFrame<EthInterpreter>,
+>;
+
+/// How transactions are checked and paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payment {
+    /// As in a block. The beneficiary receives the whole fee, or the tip only where the base fee
+    /// is burnt.
+    Block {
+        /// Whether the base fee disappears.
+        base_fee_burnt: bool,
+    },
+    /// A simulated call: nonce, sender's code and block gas limit do not matter; value and offered
+    /// fees must be owned.
+    Call,
+}
+
+/// The EVM of a ledger.
+pub struct LedgerEvm<'a, DB: Database> {
+    inner: Inner<DB>,
+    native: &'a NativeTable,
+    gate: &'a dyn CallGate,
+}
+
+impl<'a, DB: Database> LedgerEvm<'a, DB> {
+    /// An EVM for one block over a database.
+    pub fn new(database: DB, rules: &'a ChainRules, block: BlockEnv) -> Self {
+        let configuration = evm_configuration(rules.chain_id, rules.spec);
+        Self::with_configuration(database, configuration, block, &rules.native, &*rules.gate)
+    }
+
+    /// An EVM with any configuration, for conformance suites.
+    pub fn with_configuration(
+        database: DB,
+        configuration: CfgEnv,
+        block: BlockEnv,
+        native: &'a NativeTable,
+        gate: &'a dyn CallGate,
+    ) -> Self {
+        let context: EvmContext<DB> = Context::new(database, configuration.spec);
+        let inner = context
+            .with_cfg(configuration)
+            .with_block(block)
+            .build_mainnet();
+        Self {
+            inner,
+            native,
+            gate,
+        }
+    }
+
+    /// Runs one transaction. Its changes wait for [`Self::take_changes`]; after an error there are
+    /// none.
+    pub fn transact(
+        &mut self,
+        transaction: TxEnv,
+        payment: Payment,
+    ) -> Result<ExecutionResult, EVMError<DB::Error>> {
+        self.inner.ctx.set_tx(transaction);
+        LedgerHandler::new(payment).run(self).inspect_err(|_| {
+            let _ = self.inner.ctx.journal_mut().finalize();
+        })
+    }
+
+    /// Runs a call or creation of the ledger itself: no signature, no nonce, no fee.
+    pub fn system_call(
+        &mut self,
+        transaction: TxEnv,
+    ) -> Result<ExecutionResult, EVMError<DB::Error>> {
+        self.inner.ctx.set_tx(transaction);
+        let payment = Payment::Block {
+            base_fee_burnt: false,
+        };
+        LedgerHandler::new(payment)
+            .run_system_call(self)
+            .inspect_err(|_| {
+                let _ = self.inner.ctx.journal_mut().finalize();
+            })
+    }
+
+    /// The changes of what ran since the last time.
+    pub fn take_changes(&mut self) -> EvmState {
+        self.inner.ctx.journal_mut().finalize()
+    }
+
+    /// The database.
+    pub fn database(&mut self) -> &mut DB {
+        self.inner.ctx.db_mut()
+    }
+
+    /// Revision of the EVM.
+    pub fn spec(&self) -> SpecId {
+        self.inner.ctx.cfg.spec
+    }
+
+    /// Ignores nonces: for runs that only find out which values a transaction needs.
+    pub(crate) fn ignore_nonces(&mut self, ignore: bool) {
+        self.inner.ctx.cfg.disable_nonce_check = ignore;
+    }
+
+    fn context(&mut self) -> &mut EvmContext<DB> {
+        &mut self.inner.ctx
+    }
+}
+
+impl<DB: Database> EvmTr for LedgerEvm<'_, DB> {
+    type Context = EvmContext<DB>;
+    type Instructions = EthInstructions<EthInterpreter, EvmContext<DB>>;
+    type Precompiles = EthPrecompiles;
+    type Frame = EthFrame<EthInterpreter>;
+
+    fn all(
+        &self,
+    ) -> (
+        &Self::Context,
+        &Self::Instructions,
+        &Self::Precompiles,
+        &FrameStack<Self::Frame>,
+    ) {
+        self.inner.all()
+    }
+
+    fn all_mut(
+        &mut self,
+    ) -> (
+        &mut Self::Context,
+        &mut Self::Instructions,
+        &mut Self::Precompiles,
+        &mut FrameStack<Self::Frame>,
+    ) {
+        self.inner.all_mut()
+    }
+
+    fn frame_init(
+        &mut self,
+        frame: <Self::Frame as FrameTr>::FrameInit,
+    ) -> Result<FrameInitResult<'_, Self::Frame>, ContextDbError<Self::Context>> {
+        match self.intercept(&frame)? {
+            Some(result) => Ok(ItemOrResult::Result(result)),
+            None => self.inner.frame_init(frame),
+        }
+    }
+
+    fn frame_run(
+        &mut self,
+    ) -> Result<FrameInitOrResult<Self::Frame>, ContextDbError<Self::Context>> {
+        self.inner.frame_run()
+    }
+
+    fn frame_return_result(
+        &mut self,
+        result: <Self::Frame as FrameTr>::FrameResult,
+    ) -> Result<Option<<Self::Frame as FrameTr>::FrameResult>, ContextDbError<Self::Context>> {
+        self.inner.frame_return_result(result)
+    }
+}

@@ -1,0 +1,206 @@
+//! Calls without a transaction: `eth_call`, `eth_estimateGas`.
+//!
+//! They run on the same EVM as blocks, with the same gate and native contracts. What differs: no
+//! signature, nonce or sender's code is checked, and values may be pretended.
+
+mod call;
+mod estimate;
+mod request;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{Address, Bytes, Log};
+use state::{StateError, StateKey, StateReader, StateValue};
+
+use crate::{AccountOverride, BlockEnvironment, BlockState, ChainRules, InvalidTransaction};
+
+pub use request::{BlockOverrides, CallRequest};
+
+/// Gas of a simulated call unless configured otherwise.
+pub const CALL_GAS_MAX: u64 = 50_000_000;
+/// Rounds of reading values for one simulated call.
+const READ_ROUNDS_MAX: usize = 1_024;
+/// Rounds in which a run goes on past missing values to find several at once.
+const COLLECTING_ROUNDS_MAX: usize = 16;
+
+/// Pretended accounts.
+pub type StateOverrides = BTreeMap<Address, AccountOverride>;
+
+/// What a simulated call came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallResult {
+    /// It succeeded.
+    Success {
+        /// Return data; the code for a creation.
+        output: Bytes,
+        /// Gas used after refunds.
+        gas_used: u64,
+        /// Logs it would have written.
+        logs: Vec<Log>,
+    },
+    /// It reverted.
+    Revert {
+        /// Revert data.
+        output: Bytes,
+        /// Gas used.
+        gas_used: u64,
+    },
+    /// It stopped for another reason.
+    Halt {
+        /// Why, in geth's words.
+        reason: String,
+        /// Whether more gas might help.
+        out_of_gas: bool,
+        /// Gas used.
+        gas_used: u64,
+    },
+}
+
+/// Why a simulated call has no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SimulateError {
+    /// The state could not be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The call could not be a transaction.
+    #[error(transparent)]
+    Invalid(#[from] InvalidTransaction),
+    /// `gasPrice` together with the fields of EIP-1559.
+    #[error("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")]
+    FeeFields,
+    /// `state` and `stateDiff` for one account.
+    #[error("account {0} has both 'state' and 'stateDiff'")]
+    OverrideFields(Address),
+    /// An estimate: it reverts with any gas.
+    #[error("execution reverted")]
+    Reverted {
+        /// Revert data.
+        output: Bytes,
+    },
+    /// An estimate: it fails with any gas.
+    #[error("{0}")]
+    Halted(String),
+    /// An estimate: it needs more gas than allowed.
+    #[error("gas required exceeds allowance ({0})")]
+    GasAllowance(u64),
+    /// It reads too many values that depend on one another.
+    #[error("the call needs more than {READ_ROUNDS_MAX} rounds of reading the state")]
+    TooManyReads,
+    /// The EVM refused the block.
+    #[error("block environment: {0}")]
+    Environment(String),
+}
+
+/// Why a run stopped.
+#[derive(Debug)]
+pub enum Stopped {
+    /// Provide a value (or its absence) for every key, then run again.
+    NeedState(Vec<StateKey>),
+    /// There will be no result.
+    Error(SimulateError),
+}
+
+impl<E: Into<SimulateError>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// Simulates calls on top of one state, without I/O. Values once provided serve all runs.
+pub struct Simulation {
+    environment: BlockEnvironment,
+    rules: ChainRules,
+    state: BlockState,
+    gas_max: u64,
+    rounds: usize,
+}
+
+impl Simulation {
+    /// On the state after (or, for a pending block, before) the environment's block. `gas_max`
+    /// bounds every run, usually [`CALL_GAS_MAX`].
+    pub fn new(
+        mut environment: BlockEnvironment,
+        rules: ChainRules,
+        state_overrides: StateOverrides,
+        block_overrides: &BlockOverrides,
+        gas_max: u64,
+    ) -> Result<Self, SimulateError> {
+        let mut state = BlockState::new(rules.block_hashes.clone());
+        state.set_parent(
+            environment.number.saturating_sub(1),
+            environment.parent_hash,
+        );
+        for (address, pretended) in state_overrides {
+            if pretended.state.is_some() && pretended.state_diff.is_some() {
+                return Err(SimulateError::OverrideFields(address));
+            }
+            state.override_account(address, pretended);
+        }
+        block_overrides.apply(&mut environment);
+        Ok(Self {
+            environment,
+            rules,
+            state,
+            gas_max,
+            rounds: 0,
+        })
+    }
+
+    /// Answers one key of [`Stopped::NeedState`].
+    pub fn provide(&mut self, key: StateKey, value: Option<StateValue>) {
+        self.state.provide(key, value);
+    }
+
+    /// Runs `work` until it stops for another reason than missing values.
+    async fn drive<T>(
+        &mut self,
+        reader: &impl StateReader,
+        mut work: impl FnMut(&mut Self) -> Result<T, Stopped>,
+    ) -> Result<T, SimulateError> {
+        loop {
+            match work(self) {
+                Ok(result) => return Ok(result),
+                Err(Stopped::Error(error)) => return Err(error),
+                Err(Stopped::NeedState(keys)) => {
+                    let values = reader.read_many(&keys).await?;
+                    for (key, value) in keys.into_iter().zip(values) {
+                        self.provide(key, value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Counts a round of reading.
+    fn need(&mut self, keys: BTreeSet<StateKey>) -> Stopped {
+        self.rounds += 1;
+        if self.rounds > READ_ROUNDS_MAX {
+            return SimulateError::TooManyReads.into();
+        }
+        Stopped::NeedState(keys.into_iter().collect())
+    }
+}
+
+/// `eth_call` over a reader, in the calling task.
+pub async fn call(
+    simulation: &mut Simulation,
+    request: &CallRequest,
+    reader: &impl StateReader,
+) -> Result<CallResult, SimulateError> {
+    simulation
+        .drive(reader, |simulation| simulation.call(request))
+        .await
+}
+
+/// `eth_estimateGas` over a reader, in the calling task.
+pub async fn estimate_gas(
+    simulation: &mut Simulation,
+    request: &CallRequest,
+    reader: &impl StateReader,
+) -> Result<u64, SimulateError> {
+    simulation
+        .drive(reader, |simulation| simulation.estimate_gas(request))
+        .await
+}

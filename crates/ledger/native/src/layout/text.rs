@@ -1,0 +1,72 @@
+//! Strings.
+
+use alloy_primitives::{U256, keccak256};
+
+use crate::{Context, Failure};
+
+/// Longest text, bytes of UTF-8.
+pub const TEXT_BYTES_MAX: usize = 256;
+
+/// `string`: up to 31 bytes in the slot itself with twice the length in the lowest byte, longer
+/// ones from `keccak256(slot)` on with twice the length plus one in the slot.
+#[derive(Clone, Copy, Debug)]
+pub struct Text {
+    slot: U256,
+}
+
+impl Text {
+    /// The string declared at `slot`.
+    pub const fn at(slot: U256) -> Self {
+        Self { slot }
+    }
+
+    /// Reads it; empty where none was written.
+    pub fn get(&self, context: &mut Context<'_>) -> Result<String, Failure> {
+        let head = context.load(self.slot)?;
+        let bytes = if head.bit(0) {
+            self.read_long(context, head)?
+        } else {
+            let length = usize::from(head.byte(0) / 2).min(31);
+            head.to_be_bytes::<32>()[..length].to_vec()
+        };
+        String::from_utf8(bytes).map_err(|_| Failure::reason("stored text is not UTF-8"))
+    }
+
+    /// Writes it. Rewriting a long text with a shorter one leaves unreachable words behind, so
+    /// texts that change need a bound of their own.
+    pub fn set(&self, context: &mut Context<'_>, text: &str) -> Result<(), Failure> {
+        let bytes = text.as_bytes();
+        if bytes.len() > TEXT_BYTES_MAX {
+            return Err(Failure::reason("text exceeds 256 bytes"));
+        }
+        if bytes.len() < 32 {
+            let mut word = [0u8; 32];
+            word[..bytes.len()].copy_from_slice(bytes);
+            let head = U256::from_be_bytes(word) | U256::from(bytes.len() * 2);
+            return context.store(self.slot, head);
+        }
+        for (index, chunk) in bytes.chunks(32).enumerate() {
+            let mut word = [0u8; 32];
+            word[..chunk.len()].copy_from_slice(chunk);
+            context.store(self.word_slot(index), U256::from_be_bytes(word))?;
+        }
+        context.store(self.slot, U256::from(bytes.len() * 2 + 1))
+    }
+
+    fn read_long(&self, context: &mut Context<'_>, head: U256) -> Result<Vec<u8>, Failure> {
+        let length = usize::try_from(head >> 1usize)
+            .unwrap_or(usize::MAX)
+            .min(TEXT_BYTES_MAX);
+        let mut bytes = Vec::new();
+        for index in 0..length.div_ceil(32) {
+            bytes.extend(context.load(self.word_slot(index))?.to_be_bytes::<32>());
+        }
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
+    fn word_slot(&self, index: usize) -> U256 {
+        U256::from_be_bytes(keccak256(self.slot.to_be_bytes::<32>()).0)
+            .wrapping_add(U256::from(index))
+    }
+}

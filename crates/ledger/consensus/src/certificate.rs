@@ -1,0 +1,114 @@
+//! Finality certificates between the library's form and the ledger's published one.
+
+use alloy_primitives::B256;
+use commonware_cryptography::ed25519::Signature;
+use commonware_utils::ordered::{Quorum as _, Set};
+use types::{Certificate, Namespace, ValidatorKey, ValidatorSet, ValidatorSignature, quorum};
+
+use crate::{Finalization, PublicKey, StrictKey, validator_key};
+
+/// Why a certificate is not one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateError {
+    /// It was made by another set of validators.
+    #[error("certificate counts {certificate} validators, the set has {set}")]
+    OtherSet {
+        /// Validators that the certificate counts.
+        certificate: usize,
+        /// Validators in the set.
+        set: usize,
+    },
+    /// Its parts do not fit together.
+    #[error("certificate is malformed")]
+    Malformed,
+    /// Too few signatures.
+    #[error("certificate has {found} signatures, {needed} are needed")]
+    NoQuorum {
+        /// Signatures found.
+        found: usize,
+        /// Signatures needed.
+        needed: usize,
+    },
+    /// Keys out of order or twice.
+    #[error("certificate names validator {0} out of order")]
+    Order(ValidatorKey),
+    /// Somebody signed who does not certify this epoch.
+    #[error("certificate names {0}, who is not a validator of its epoch")]
+    NotAValidator(ValidatorKey),
+    /// A signature does not verify strictly.
+    #[error("signature of validator {0} is invalid")]
+    Signature(ValidatorKey),
+}
+
+/// The published form of a finalization that was verified with `participants`.
+pub fn ledger_certificate(
+    finalization: &Finalization,
+    participants: &Set<PublicKey>,
+) -> Result<Certificate, CertificateError> {
+    let (signers, signatures) = (
+        &finalization.certificate.signers,
+        &finalization.certificate.signatures,
+    );
+    if signers.len() != participants.len() {
+        let (certificate, set) = (signers.len(), participants.len());
+        return Err(CertificateError::OtherSet { certificate, set });
+    }
+    if signers.count() != signatures.len() {
+        return Err(CertificateError::Malformed);
+    }
+    let signatures: Option<Vec<ValidatorSignature>> = signers
+        .iter()
+        .zip(signatures)
+        .map(|(signer, signature)| {
+            let key = validator_key(participants.key(signer)?);
+            Some(ValidatorSignature {
+                key,
+                signature: signature_bytes(signature.get()?),
+            })
+        })
+        .collect();
+    let proposal = &finalization.proposal;
+    Ok(Certificate {
+        epoch: proposal.round.epoch().get(),
+        view: proposal.round.view().get(),
+        parent_view: proposal.parent.get(),
+        block_hash: B256::from_slice(proposal.payload.as_ref()),
+        signatures: signatures.ok_or(CertificateError::Malformed)?,
+    })
+}
+
+/// Checks a published certificate against the validators of its epoch, as any outsider can.
+pub fn verify_ledger_certificate(
+    namespace: &Namespace,
+    set: &ValidatorSet,
+    certificate: &Certificate,
+) -> Result<(), CertificateError> {
+    let (found, needed) = (certificate.signatures.len(), quorum(set.keys().len()));
+    if found < needed {
+        return Err(CertificateError::NoQuorum { found, needed });
+    }
+    let message = certificate.signed_bytes(namespace);
+    let mut previous: Option<ValidatorKey> = None;
+    for ValidatorSignature { key, signature } in &certificate.signatures {
+        if previous.is_some_and(|previous| previous >= *key) {
+            return Err(CertificateError::Order(*key));
+        }
+        previous = Some(*key);
+        if set.keys().binary_search(key).is_err() {
+            return Err(CertificateError::NotAValidator(*key));
+        }
+        if !StrictKey::decode(&key.0).is_some_and(|strict| strict.verify(&message, signature)) {
+            return Err(CertificateError::Signature(*key));
+        }
+    }
+    Ok(())
+}
+
+fn signature_bytes(signature: &Signature) -> [u8; 64] {
+    let mut bytes = [0u8; 64];
+    bytes.copy_from_slice(signature.as_ref());
+    bytes
+}
+
+#[cfg(test)]
+mod tests;

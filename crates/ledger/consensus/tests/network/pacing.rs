@@ -1,0 +1,70 @@
+//! The rhythm of a whole network.
+
+use std::time::Duration;
+
+use crate::{
+    app::Script,
+    cluster::{Cluster, run},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const ALL: [u64; 4] = [0, 1, 2, 3];
+
+#[test]
+fn an_idle_network_builds_block_1_and_then_only_heartbeats() {
+    run(21, |context| async move {
+        let cluster = Cluster::new(context, Script::new(200, &[&ALL]), &ALL).await;
+        *cluster.busy.lock().unwrap() = false;
+        let mut cluster = cluster;
+        for seed in ALL {
+            cluster.boot(seed).await;
+        }
+        cluster.reach(&ALL, 1, Duration::from_secs(2)).await;
+        cluster.sleep(10).await;
+        assert_eq!(cluster.height(0), 1, "nothing to do, nothing built");
+        cluster.sleep(36).await;
+        let beats = cluster.height(0) - 1;
+        assert!(
+            (2..=3).contains(&beats),
+            "{beats} heartbeats of 15 s in 46 s"
+        );
+    });
+}
+
+#[test]
+fn work_ends_the_hold_at_once() {
+    run(22, |context| async move {
+        let mut cluster = Cluster::new(context, Script::new(200, &[&ALL]), &ALL).await;
+        *cluster.busy.lock().unwrap() = false;
+        for seed in ALL {
+            cluster.boot(seed).await;
+        }
+        cluster.reach(&ALL, 1, Duration::from_secs(2)).await;
+        cluster.sleep(5).await;
+        let before = cluster.height(0);
+        *cluster.busy.lock().unwrap() = true;
+        cluster
+            .reach(&ALL, before + 1, Duration::from_millis(500))
+            .await;
+        *cluster.busy.lock().unwrap() = false;
+    });
+}
+
+#[test]
+fn blocks_keep_the_minimum_interval_under_load() {
+    run(23, |context| async move {
+        let cluster = Cluster::running(context, Script::new(200, &[&ALL]), &ALL).await;
+        cluster.reach(&ALL, 50, MINUTE).await;
+        let blocks = cluster.ledgers[&0].blocks.lock().unwrap();
+        let times: Vec<u64> = blocks.values().map(|block| block.time_ms()).collect();
+        // Block 1 follows block 0 whenever it likes.
+        for pair in times[2..].windows(2) {
+            assert!(pair[1] - pair[0] >= 50, "{pair:?}");
+        }
+        let span = times[49] - times[2];
+        assert!(
+            span < 47 * 150,
+            "{span} ms for 47 blocks at an interval of 50 ms"
+        );
+    });
+}

@@ -1,0 +1,7 @@
+#![allow(clippy::unwrap_used)]
+
+mod admission;
+pub(crate) mod fixtures;
+mod model;
+mod order;
+mod refusals;

@@ -1,0 +1,62 @@
+//! Finalized blocks of a ledger with their receipts, the indexes that clients ask by, and the
+//! values that each block overwrote.
+//!
+//! [`ChainStore`] is an embedded log-structured store (fjall) in one directory. One writer adds a
+//! block at a time, each in one atomic batch; readers never wait for it and see only whole blocks,
+//! because every answer is checked against the head, which moves after the batch is committed. What
+//! is committed outlives the process; what was committed before [`ChainStore::persist`] returned
+//! outlives a power cut. Everything but the old values can be rebuilt from the blocks of consensus.
+//!
+//! # Disk format, version 1
+//!
+//! Numbers are big endian, heights 8 bytes. A release reads every older version and refuses a
+//! newer one by name.
+//!
+//! | table | key | value |
+//! | --- | --- | --- |
+//! | `meta` | `"format"` | version (4) |
+//! | | `"chain"` | lowest height, head |
+//! | | `"history"` | oldest height whose state can be read, last height recorded |
+//! | `headers` | height | block hash (32), length of the header (2), `rlp(header)`, `rlp(extension)` |
+//! | `bodies` | height | count (4), senders (20 each), `rlp([EIP-2718 transaction, …])` |
+//! | `receipts` | height | `rlp([[type, success, cumulative gas, [log, …]], …])` |
+//! | `numbers` | block hash | height |
+//! | `transactions` | transaction hash | height, index (4) |
+//! | `log_terms` | term (9), height | nothing |
+//! | `certificates` | height | epoch (8), view (8), parent view (8), block hash (32), then key (32) and signature (64) of each signer |
+//! | `validators` | epoch (8) | keys (32 each), ascending |
+//! | `history` | kind (1), name, height | value before the block of that height |
+//!
+//! A *term* is a kind (0 address, 1 to 4 topic by position, 5 any log) and a 64-bit fold of the
+//! word: the four 64-bit words of the 32 bytes (addresses left-padded with zeros) go through
+//! `x = (x ^ w) · 0x9e3779b97f4a7c15 mod 2^64; x ^= x >> 32`, from 0. A block has one entry per
+//! distinct term.
+//!
+//! Kinds of `history`: 0 account (name: address), 1 slot (address, slot number (32)), 2 code (its
+//! hash). Values: nothing where the key was absent; an account as length of nonce (1), nonce, length
+//! of balance (1), balance, and its code hash unless it has no code; a slot as its number; numbers
+//! without leading zeros; code as it is. Entries up to the oldest readable height may be gone.
+
+mod block;
+mod cache;
+mod encoding;
+mod error;
+mod filter;
+mod heights;
+mod history;
+mod keyspaces;
+mod log_index;
+mod logs;
+mod old_values;
+mod options;
+mod reads;
+mod store;
+
+pub use block::{FinalizedBlock, LogEntry, OldValue, TxLocation};
+pub use error::{ChainError, LogQueryError};
+pub use filter::{LOG_FILTER_ALTERNATIVES_MAX, LOG_FILTER_TOPICS_MAX, LogFilter, LogLimits};
+pub use options::{ChainOptions, HISTORY_BLOCKS_DEFAULT};
+pub use store::ChainStore;
+
+#[cfg(test)]
+mod tests;

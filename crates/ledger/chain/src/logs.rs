@@ -1,0 +1,118 @@
+//! Log queries: candidates from the index, then every log of a candidate against the filter.
+
+use std::{ops::RangeInclusive, sync::Arc};
+
+use alloy_primitives::{Log, keccak256};
+use types::Receipt;
+
+use crate::{
+    ChainError, ChainStore, LogEntry, LogFilter, LogLimits, LogQueryError, cache::WholeBlock,
+    log_index::Candidates,
+};
+
+impl ChainStore {
+    /// Logs that match `filter`, in the order of the chain, from the blocks of `range` up to the
+    /// head (a range beyond it is cut, an empty one has no logs).
+    ///
+    /// # Errors
+    /// More results or work than `limits` allow, a filter beyond its own limits, a range that
+    /// starts below [`Self::lowest`], failures of the disk.
+    pub fn logs(
+        &self,
+        filter: &LogFilter,
+        range: RangeInclusive<u64>,
+        limits: LogLimits,
+    ) -> Result<Vec<LogEntry>, LogQueryError> {
+        filter.check()?;
+        let Some(heights) = self.chain_heights() else {
+            return Ok(Vec::new());
+        };
+        let bounds = (*range.start(), heights.head.min(*range.end()));
+        if bounds.0 > bounds.1 {
+            return Ok(Vec::new());
+        }
+        if bounds.0 < heights.lowest {
+            return Err(LogQueryError::Pruned {
+                lowest: heights.lowest,
+            });
+        }
+        let index = &self.tables.log_terms;
+        let mut candidates = Candidates::new(index, filter, bounds, limits.index_entries_max)?;
+        let mut found = Vec::new();
+        let mut read = 0;
+        while let Some(number) = candidates.next()? {
+            read += 1;
+            if read > limits.blocks_read_max {
+                let limit = limits.blocks_read_max;
+                return Err(LogQueryError::TooBroad {
+                    limit,
+                    what: "blocks with logs",
+                });
+            }
+            self.collect(number, filter, limits.entries_max, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    /// Appends the matching logs of one block.
+    fn collect(
+        &self,
+        number: u64,
+        filter: &LogFilter,
+        limit: usize,
+        found: &mut Vec<LogEntry>,
+    ) -> Result<(), LogQueryError> {
+        let Some(whole) = self.matching_block(number, filter)? else {
+            return Ok(());
+        };
+        let mut log_index = 0;
+        for (index, receipt) in (0..).zip(whole.receipts.iter()) {
+            for log in &receipt.logs {
+                if filter.matches(log) {
+                    if found.len() >= limit {
+                        return Err(LogQueryError::TooMany { limit });
+                    }
+                    found.push(entry(&whole, index, log_index, log));
+                }
+                log_index += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The block, unless its receipts alone show that nothing matches. Blocks read here do not
+    /// enter the cache: a long query would push out what clients poll.
+    fn matching_block(
+        &self,
+        number: u64,
+        filter: &LogFilter,
+    ) -> Result<Option<Arc<WholeBlock>>, ChainError> {
+        if let Some(whole) = self.cache.get(number) {
+            return Ok(Some(whole));
+        }
+        let receipts = self.load_receipts(number)?;
+        if !any_match(&receipts, filter) {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(self.load(number)?)))
+    }
+}
+
+fn any_match(receipts: &[Receipt], filter: &LogFilter) -> bool {
+    receipts
+        .iter()
+        .flat_map(|receipt| &receipt.logs)
+        .any(|log| filter.matches(log))
+}
+
+fn entry(whole: &WholeBlock, index: u32, log_index: u32, log: &Log) -> LogEntry {
+    LogEntry {
+        log: log.clone(),
+        block_number: whole.block.number(),
+        block_hash: whole.block.hash(),
+        block_timestamp: whole.block.header().timestamp,
+        transaction_hash: keccak256(&whole.block.transactions()[index as usize]),
+        transaction_index: index,
+        log_index,
+    }
+}

@@ -1,0 +1,8 @@
+#![allow(clippy::unwrap_used)]
+
+mod blocks;
+mod cost;
+mod crash;
+pub mod fixture;
+mod history;
+mod logs;

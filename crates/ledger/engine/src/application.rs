@@ -1,0 +1,194 @@
+//! The ledger as the consensus library runs it: build, verify, apply.
+
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256};
+use chain::{ChainError, FinalizedBlock};
+use commonware_consensus::marshal::ancestry::Ancestry;
+use commonware_glue::stateful::{Application, Finality, Input, Proposed};
+use commonware_parallel::Strategy as _;
+use consensus::{ConsensusBlock, Context, StrictScheme};
+use futures::StreamExt as _;
+use ledger_api::Head;
+use state::qmdb::{Batches, Databases, Sealed, SyncTargets, sync_targets};
+
+use crate::{Runtime, core::Core, executed::Executed, start::Readers};
+
+/// The application. Cloning shares the ledger.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) core: Arc<Core>,
+}
+
+impl<E: Runtime> Application<E> for App {
+    type SigningScheme = StrictScheme;
+    type Context = Context;
+    type Block = ConsensusBlock;
+    type Databases = Databases<E>;
+    type Captured = Option<Arc<Executed>>;
+    type Provider = ();
+    type Input = ();
+
+    fn sync_targets(block: &ConsensusBlock) -> SyncTargets<E> {
+        sync_targets::<E>(&block.extension().state)
+    }
+
+    async fn genesis(&mut self) -> ConsensusBlock {
+        self.core.genesis_block.clone()
+    }
+
+    async fn propose(
+        &mut self,
+        (runtime, context): (E, Context),
+        mut ancestry: impl Ancestry<ConsensusBlock>,
+        batches: Batches<E>,
+        _input: Input<(), ()>,
+    ) -> Option<Proposed<Self, E>> {
+        let parent = ancestry.next().await?.inner().clone();
+        let now_ms = consensus::pacing::now_ms(&runtime);
+        match self.build::<E>(&parent, &context, now_ms, batches).await {
+            Ok((block, merkleized)) => Some(Proposed { block, merkleized }),
+            Err(error) => {
+                tracing::error!(height = parent.number() + 1, %error, "could not build a block");
+                None
+            }
+        }
+    }
+
+    async fn process(
+        &mut self,
+        _context: (E, Context),
+        mut ancestry: impl Ancestry<ConsensusBlock>,
+        batches: Batches<E>,
+        finality: Finality,
+    ) -> Option<Sealed<E>> {
+        let block = ancestry.next().await?.inner().clone();
+        if finality == Finality::Candidate {
+            let parent = ancestry.next().await?.inner().clone();
+            if let Err(rule) = self.check_against_parent(&block, &parent) {
+                tracing::warn!(height = block.number(), hash = %block.hash(), %rule, "refused a block");
+                return None;
+            }
+        }
+        match self.verify::<E>(&block, batches).await {
+            Ok(sealed) => Some(sealed),
+            Err(rule) => {
+                tracing::warn!(
+                    height = block.number(),
+                    hash = %block.hash(),
+                    leader = %block.extension().leader,
+                    %rule,
+                    "divergence: execution does not give what the block says"
+                );
+                None
+            }
+        }
+    }
+
+    async fn capture(
+        &mut self,
+        _context: (E, Context),
+        block: &ConsensusBlock,
+        _batches: &Sealed<E>,
+        _readers: Readers<E>,
+    ) -> Self::Captured {
+        let executed = self.core.executed.get(&block.hash());
+        self.core.latest.begin_applying(block.number());
+        if let Some(executed) = &executed {
+            let stored = self.core.chain.append_history(block.number(), &executed.outcome.diff);
+            stored.unwrap_or_else(|error| fail(block, &error));
+        }
+        executed
+    }
+
+    async fn finalized(
+        &mut self,
+        _context: (E, Context),
+        block: &ConsensusBlock,
+        captured: Self::Captured,
+        _readers: Readers<E>,
+    ) {
+        let Some(executed) = captured else {
+            fail(block, &"the block was applied without having been executed here");
+        };
+        let app = self.clone();
+        let stored = block.clone();
+        let size = executed.transactions.len();
+        self.core.strategy.spawn(size, move |_| app.record(&stored, &executed)).await;
+    }
+}
+
+impl App {
+    /// Writes a final block to the chain store, then shows it to users and to the pool.
+    fn record(&self, block: &ConsensusBlock, executed: &Executed) {
+        let senders: Vec<Address> =
+            executed.transactions.iter().map(|transaction| transaction.sender()).collect();
+        let finalized = FinalizedBlock {
+            block: Arc::new(block.block().clone()),
+            receipts: executed.outcome.receipts.clone(),
+            senders,
+        };
+        let stored = self
+            .keep_validators(block, executed)
+            .and_then(|()| self.core.chain.append(&finalized))
+            .and_then(|()| self.core.chain.persist());
+        stored.unwrap_or_else(|error| fail(block, &error));
+        self.core.head.publish(head_of(block));
+        self.core.executed.finalized(block.number());
+        let included: Vec<(Address, u64, B256)> = executed
+            .transactions
+            .iter()
+            .map(|transaction| (transaction.sender(), transaction.nonce(), transaction.hash()))
+            .collect();
+        self.core.pool.on_final(block.number(), &included);
+        for (address, nonce) in authorised_nonces(executed) {
+            self.core.pool.on_account(address, nonce);
+        }
+    }
+}
+
+impl App {
+    /// The last block of an epoch decides who certifies the next one.
+    fn keep_validators(
+        &self,
+        block: &ConsensusBlock,
+        executed: &Executed,
+    ) -> Result<(), ChainError> {
+        let epoch_blocks = self.core.genesis.parameters.epoch_blocks;
+        let next_height = block.number() + 1;
+        match &executed.outcome.next_validators {
+            Some(set) if next_height.is_multiple_of(epoch_blocks) => {
+                self.core.chain.put_validators(next_height / epoch_blocks, set)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Accounts whose nonce a block raised without a transaction of their own (EIP-7702).
+fn authorised_nonces(executed: &Executed) -> Vec<(Address, u64)> {
+    let has_authorisations =
+        executed.transactions.iter().any(|transaction| transaction.type_byte() == 4);
+    if !has_authorisations {
+        return Vec::new();
+    }
+    let nonce_of = |(key, change): (&state::StateKey, &state::Change)| match (key, &change.current) {
+        (state::StateKey::Account(address), Some(state::StateValue::Account(record))) => {
+            Some((*address, record.nonce))
+        }
+        _ => None,
+    };
+    executed.outcome.diff.changes.iter().filter_map(nonce_of).collect()
+}
+
+/// The head that a block makes.
+pub(crate) fn head_of(block: &ConsensusBlock) -> Head {
+    Head { number: block.number(), hash: block.hash(), time_ms: block.time_ms() }
+}
+
+/// A final block that cannot be recorded stops the node: going on would lose what is final. The
+/// next start continues from the last block that was recorded.
+fn fail(block: &ConsensusBlock, error: &dyn std::fmt::Display) -> ! {
+    tracing::error!(height = block.number(), %error, "cannot record a final block, stopping");
+    panic!("cannot record final block {}: {error}", block.number());
+}

@@ -1,0 +1,124 @@
+//! Building a block on a parent.
+
+use alloy_primitives::B256;
+use consensus::{BlockError, ConsensusBlock, Context, validator_key};
+use execution::{
+    BlockEnvironment, BlockExecutor, BuildLimits, Disposition, DriveError, Mode, rules,
+};
+use state::qmdb::{ApplyError, BatchReader, Batches, Sealed, apply_diff, commitment};
+use types::{Block, Extension, FeeMode, Header, blank_header, next_mix_hash};
+
+use crate::{Runtime, application::App, executed::Executed};
+
+/// Candidates are chosen for so many blocks' worth of gas limits, because transactions use far
+/// less than their limit.
+const GAS_OVERSUBSCRIPTION: u64 = 4;
+
+/// Why no block was built.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BuildError {
+    #[error(transparent)]
+    Execute(#[from] DriveError),
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    #[error(transparent)]
+    Block(#[from] BlockError),
+    #[error("the state has no validators")]
+    NoValidators,
+}
+
+impl App {
+    /// A block of what the pool holds, on top of `parent`.
+    pub(crate) async fn build<E: Runtime>(
+        &self,
+        parent: &ConsensusBlock,
+        context: &Context,
+        now_ms: u64,
+        batches: Batches<E>,
+    ) -> Result<(ConsensusBlock, Sealed<E>), BuildError> {
+        let core = &self.core;
+        let leader = validator_key(&context.leader);
+        let time_ms = now_ms.max(parent.time_ms().saturating_add(1));
+        let header = self.next_header(parent, context, time_ms);
+        let limits = BuildLimits::default();
+        // The first block applies the allocation and carries no transactions.
+        let candidates = if header.number == 1 {
+            Vec::new()
+        } else {
+            let used = core.executed.used_by(parent.hash());
+            core.pool.select(
+                &used.hashes,
+                &used.next_nonces,
+                header.gas_limit.saturating_mul(GAS_OVERSUBSCRIPTION),
+                limits.transaction_bytes_max,
+                limits.transactions_max,
+            )
+        };
+        let executor = BlockExecutor::new(
+            BlockEnvironment::of_header(&header, time_ms),
+            rules(&core.genesis, header.number),
+            candidates.clone(),
+            Mode::Build(limits),
+        );
+        let reader = BatchReader::<E>(&batches);
+        let outcome = core.execute(executor, candidates.len(), &reader).await?;
+        for rejected in &outcome.rejected {
+            if rejected.reason.disposition() == Disposition::Drop {
+                let hash = candidates[rejected.index].hash();
+                core.pool.drop_invalid(hash, &rejected.reason.to_string());
+            }
+        }
+        let sealed = apply_diff::<E>(batches, &outcome.diff).await?;
+        let next = outcome.next_validators.as_ref().ok_or(BuildError::NoValidators)?;
+        let extension = Extension {
+            epoch: context.round.epoch().get(),
+            view: context.round.view().get(),
+            leader,
+            parent_view: context.parent.0.get(),
+            time_ms,
+            next_validators_hash: next.hash(),
+            state: commitment::<E>(&sealed),
+            genesis_commitment: None,
+        };
+        let header = Header {
+            gas_used: outcome.gas_used,
+            transactions_root: outcome.transactions_root,
+            receipts_root: outcome.receipts_root,
+            logs_bloom: outcome.logs_bloom,
+            ..header
+        };
+        let transactions: Vec<_> =
+            outcome.included.iter().map(|index| candidates[*index].clone()).collect();
+        let encoded = transactions.iter().map(|transaction| transaction.encoded().clone());
+        let block = ConsensusBlock::new(Block::new(header, extension, encoded.collect()))?;
+        let executed =
+            Executed { number: block.number(), parent: parent.hash(), transactions, outcome };
+        core.executed.insert(block.hash(), executed);
+        Ok((block, sealed))
+    }
+
+    /// Header fields that follow from the parent, the context and the parameters.
+    pub(crate) fn next_header(
+        &self,
+        parent: &ConsensusBlock,
+        context: &Context,
+        time_ms: u64,
+    ) -> Header {
+        let parameters = &self.core.genesis.parameters;
+        let leader = validator_key(&context.leader);
+        let view = context.round.view().get();
+        Header {
+            parent_hash: B256::from(parent.hash()),
+            beneficiary: parameters.fee_recipient,
+            number: parent.number() + 1,
+            gas_limit: parameters.block_gas_limit,
+            timestamp: time_ms / 1000,
+            mix_hash: next_mix_hash(parent.header().mix_hash, &leader.0, view),
+            base_fee_per_gas: Some(match parameters.fee_mode {
+                FeeMode::Free => 0,
+                FeeMode::Metered => parameters.base_fee_wei,
+            }),
+            ..blank_header()
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What a ledger needs to run.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+
+use chain::ChainOptions;
+use commonware_cryptography::ed25519::PrivateKey;
+use pool::PoolConfig;
+use types::{Genesis, ValidatorKey};
+
+/// Another node of the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its identity.
+    pub key: ValidatorKey,
+    /// Where it listens for peers.
+    pub address: SocketAddr,
+}
+
+/// One ledger on one node.
+pub struct Config {
+    /// The genesis file.
+    pub genesis: Genesis,
+    /// Identity of this node in votes and on the network.
+    pub identity: PrivateKey,
+    /// Where this node listens for peers.
+    pub listen: SocketAddr,
+    /// All nodes that may connect, with or without this one.
+    pub peers: Vec<Peer>,
+    /// Folder of the chain store.
+    pub chain_folder: PathBuf,
+    /// Settings of the chain store.
+    pub chain_options: ChainOptions,
+    /// Start of the names of all partitions in the runtime's storage.
+    pub partition_prefix: String,
+    /// Limits of the pool.
+    pub pool: PoolConfig,
+    /// Threads that execute, hash and check signatures.
+    pub worker_threads: NonZeroUsize,
+    /// Page cache shared by all stores of the ledger, pages of 4 KiB.
+    pub cache_pages: NonZeroUsize,
+    /// Whether peers may have private or loopback addresses.
+    pub allow_private_addresses: bool,
+}

@@ -1,0 +1,90 @@
+//! What all parts of a running ledger share.
+
+use std::sync::Arc;
+
+use chain::{ChainStore, OldValue};
+use commonware_parallel::{Rayon, Strategy as _};
+use consensus::ConsensusBlock;
+use execution::{BlockExecutor, BlockOutcome, DriveError, Step};
+use ledger_api::LedgerError;
+use pool::Pool;
+use state::{StateError, StateKey, StateReader, StateValue};
+use types::{Genesis, Namespace};
+
+use crate::{executed::ExecutedBlocks, head::HeadSignal, latest::Latest};
+
+/// Shared parts. Nothing here depends on the runtime.
+pub(crate) struct Core {
+    pub(crate) genesis: Arc<Genesis>,
+    pub(crate) genesis_block: ConsensusBlock,
+    pub(crate) namespace: Namespace,
+    pub(crate) chain: ChainStore,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) executed: ExecutedBlocks,
+    pub(crate) head: HeadSignal,
+    pub(crate) latest: Latest,
+    pub(crate) strategy: Rayon,
+}
+
+impl Core {
+    /// Executes a block: the EVM on the worker pool, reads in the calling task.
+    pub(crate) async fn execute(
+        &self,
+        mut executor: BlockExecutor,
+        size: usize,
+        reader: &impl StateReader,
+    ) -> Result<BlockOutcome, DriveError> {
+        loop {
+            let work = move |_| {
+                let step = executor.step();
+                (executor, step)
+            };
+            let (returned, step) = self.strategy.spawn(size, work).await;
+            executor = returned;
+            match step {
+                Step::Done(outcome) => return Ok(*outcome),
+                Step::Invalid(invalid) => return Err(invalid.into()),
+                Step::NeedState(keys) => {
+                    let values = reader.read_many(&keys).await?;
+                    for (key, value) in keys.into_iter().zip(values) {
+                        executor.provide(key, value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Values after block `height`, from the applied state and the values overwritten since.
+    pub(crate) async fn read_state(
+        &self,
+        height: u64,
+        keys: &[StateKey],
+    ) -> Result<Vec<Option<StateValue>>, LedgerError> {
+        if height > self.head.get().number {
+            return Err(LedgerError::UnknownBlock(height));
+        }
+        let before = self.latest.applying();
+        let mut values = self.latest.state()?.read(keys).await?;
+        // Old values of a block are stored before the block is applied, so whatever the read saw
+        // too new has an entry now.
+        if before == height && self.latest.applying() == height {
+            return Ok(values);
+        }
+        for (key, value) in keys.iter().zip(&mut values) {
+            if let OldValue::Was(old) = self.chain.value_after(key, height).map_err(store)? {
+                *value = old;
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// A chain store's failure in the words of whoever asked for state.
+pub(crate) fn store(error: chain::ChainError) -> LedgerError {
+    match error {
+        chain::ChainError::Pruned { height, oldest } => {
+            StateError::Pruned { height, oldest }.into()
+        }
+        other => StateError::Store(other.to_string()).into(),
+    }
+}

@@ -1,0 +1,196 @@
+//! The ledger as the rest of the node sees it.
+
+use std::sync::Arc;
+
+use alloy_primitives::{B256, Bytes};
+use commonware_parallel::Rayon;
+use consensus::EpochSchemes;
+use futures::future::BoxFuture;
+use ledger_api::{
+    ConsensusStatus, FinalityProof, Head, Ledger, LedgerError, StateProof, StateProofItem,
+    ValidatorInfo, ValidatorStatus,
+};
+use pool::{Admission, Admit as _, Origin, Pool, Refusal};
+use state::{StateError, StateKey, StateValue, qmdb::ProofError};
+use types::{Genesis, ValidatorKey, quorum};
+
+use crate::{
+    certificates, core::{Core, store}, latest::Latest, status::Observed, validators::StateValidators,
+};
+
+/// Keys in one request for state proofs.
+const PROOF_KEYS_MAX: usize = 64;
+/// Attempts to prove at a head that keeps moving.
+const PROOF_ATTEMPTS_MAX: usize = 16;
+/// Leader time-outs without a vote after which a validator counts as away.
+const AWAY_TIMEOUTS: u64 = 3;
+
+/// Names of the peers with a connection, as the network reports them.
+pub(crate) type ConnectedPeers = Arc<dyn Fn() -> Vec<ValidatorKey> + Send + Sync>;
+
+/// Read and submit handle.
+pub(crate) struct LedgerHandle {
+    pub(crate) core: Arc<Core>,
+    pub(crate) admission: Admission<Latest, Rayon>,
+    pub(crate) schemes: EpochSchemes,
+    pub(crate) observed: Observed,
+    pub(crate) own_key: ValidatorKey,
+    pub(crate) connected: ConnectedPeers,
+}
+
+impl Ledger for LedgerHandle {
+    fn genesis(&self) -> &Genesis {
+        &self.core.genesis
+    }
+
+    fn genesis_hash(&self) -> B256 {
+        self.core.genesis_block.hash()
+    }
+
+    fn chain(&self) -> &chain::ChainStore {
+        &self.core.chain
+    }
+
+    fn pool(&self) -> &Arc<Pool> {
+        &self.core.pool
+    }
+
+    fn head(&self) -> Head {
+        self.core.head.get()
+    }
+
+    fn wait_beyond(&self, number: u64) -> BoxFuture<'static, Head> {
+        Box::pin(self.core.head.beyond(number))
+    }
+
+    fn read_state(
+        &self,
+        height: u64,
+        keys: Vec<StateKey>,
+    ) -> BoxFuture<'_, Result<Vec<Option<StateValue>>, LedgerError>> {
+        Box::pin(async move { self.core.read_state(height, &keys).await })
+    }
+
+    fn submit(&self, encoded: Bytes) -> BoxFuture<'_, Result<B256, Refusal>> {
+        Box::pin(async move {
+            let mut results = self.admission.admit(vec![encoded], Origin::Local).await;
+            results.pop().expect("one result for one transaction")
+        })
+    }
+
+    fn finality_proof(&self, number: u64) -> BoxFuture<'_, Result<FinalityProof, LedgerError>> {
+        Box::pin(certificates::prove(&self.core, &self.schemes, number))
+    }
+
+    fn state_proof(&self, keys: Vec<StateKey>) -> BoxFuture<'_, Result<StateProof, LedgerError>> {
+        Box::pin(self.prove(keys))
+    }
+
+    fn validators(&self, number: u64) -> BoxFuture<'_, Result<Vec<ValidatorInfo>, LedgerError>> {
+        let validators = StateValidators(Arc::clone(&self.core));
+        Box::pin(async move {
+            let set = validators.after(number).await?;
+            Ok(set.keys().iter().map(|key| validators.info(*key)).collect())
+        })
+    }
+
+    fn consensus_status(&self) -> BoxFuture<'_, ConsensusStatus> {
+        Box::pin(self.status())
+    }
+
+    fn peer_count(&self) -> usize {
+        (self.connected)().len()
+    }
+}
+
+impl LedgerHandle {
+    async fn prove(&self, keys: Vec<StateKey>) -> Result<StateProof, LedgerError> {
+        let refuse = |text: String| LedgerError::State(StateError::Store(text));
+        if keys.len() > PROOF_KEYS_MAX {
+            return Err(refuse(format!("{} keys exceed the limit of {PROOF_KEYS_MAX}", keys.len())));
+        }
+        for _ in 0..PROOF_ATTEMPTS_MAX {
+            let proved = match self.core.latest.state()?.prove(&keys).await {
+                Ok(proved) => proved,
+                // A block was applied meanwhile.
+                Err(ProofError::Store(_)) => continue,
+                Err(error) => return Err(refuse(error.to_string())),
+            };
+            let (commitment, items) = proved;
+            let head = self.head();
+            let header = self.core.chain.header(head.number).map_err(store)?;
+            let at_head =
+                header.is_some_and(|(header, _)| header.state_root == commitment.state_root());
+            if at_head {
+                let items = items
+                    .into_iter()
+                    .map(|item| StateProofItem {
+                        key: item.key,
+                        value: item.value,
+                        proof: item.proof,
+                    })
+                    .collect();
+                return Ok(StateProof { number: head.number, commitment, items });
+            }
+        }
+        Err(refuse("the head moved on during every attempt, ask again".into()))
+    }
+
+    async fn status(&self) -> ConsensusStatus {
+        let seen = self.observed.seen();
+        let now = self.observed.now_ms();
+        let head = self.head();
+        let latest = self.schemes.latest();
+        let (epoch, keys) = match &latest {
+            Some((epoch, set)) => (epoch.get(), set.keys().to_vec()),
+            None => (0, Vec::new()),
+        };
+        let connected = (self.connected)();
+        let source = StateValidators(Arc::clone(&self.core));
+        let validators: Vec<ValidatorStatus> = keys
+            .iter()
+            .map(|key| ValidatorStatus {
+                validator: source.info(*key),
+                connected: *key == self.own_key || connected.contains(key),
+                last_vote_ms: seen.votes.get(key).map(|at| now.saturating_sub(*at)),
+            })
+            .collect();
+        let stalled = self.stalled(now, head, &validators);
+        ConsensusStatus {
+            epoch,
+            view: if seen.epoch == epoch { seen.view } else { 0 },
+            finalized_height: head.number,
+            voting: keys.contains(&self.own_key),
+            own_key: Some(self.own_key),
+            leader: None,
+            quorum: quorum(keys.len()),
+            validators,
+            stalled,
+        }
+    }
+
+    /// Why no block came for longer than a healthy ledger ever takes.
+    fn stalled(&self, now: u64, head: Head, validators: &[ValidatorStatus]) -> Option<String> {
+        let parameters = &self.core.genesis.parameters;
+        let patience = parameters.heartbeat_ms + AWAY_TIMEOUTS * parameters.leader_timeout_ms;
+        let age = now.saturating_sub(head.time_ms);
+        if age <= patience {
+            return None;
+        }
+        let away_after = AWAY_TIMEOUTS * parameters.leader_timeout_ms;
+        let away: Vec<&str> = validators
+            .iter()
+            .filter(|status| status.validator.key != self.own_key)
+            .filter(|status| status.last_vote_ms.is_none_or(|age| age > away_after))
+            .map(|status| status.validator.organisation.as_str())
+            .collect();
+        let needed = quorum(validators.len());
+        Some(format!(
+            "no block for {} s: {} of {} validators are heard of, {needed} are needed; missing: {}",
+            age / 1000,
+            validators.len() - away.len(),
+            validators.len(),
+            if away.is_empty() { "none".into() } else { away.join(", ") },
+        ))
+    }
+}

@@ -1,0 +1,209 @@
+//! The authenticated, encrypted mesh of one ledger's nodes.
+
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU32, time::Duration};
+
+use commonware_consensus::{marshal, types::Epoch};
+use commonware_cryptography::{ChaCha20Poly1305, ed25519::PrivateKey, sha256};
+use commonware_glue::stateful::{db::p2p as state_sync, probe};
+use commonware_p2p::{
+    Address, AddressableManager as _, AddressableTrackedPeers,
+    authenticated::lookup::{self, Network, Oracle},
+    max_message_size,
+    utils::mux::prefixed,
+};
+use commonware_runtime::Quota;
+use commonware_storage::mmr;
+use commonware_stream::{
+    cups::{self, Cups},
+    sake::{self, Sake},
+};
+use commonware_utils::{NZU32, NZU64, NZUsize, ordered::Map};
+use consensus::{
+    KeyError, PeerSets, PublicKey, StrictScheme, Variant, public_key, settings,
+};
+use types::{ValidatorKey, ValidatorSet, limits::VALIDATORS_MAX};
+
+use crate::{Config, Runtime};
+
+/// Operations that a peer answers in one state-sync response.
+pub(crate) const SYNC_OPERATIONS_MAX: std::num::NonZeroU64 = NZU64!(1_024);
+/// Bytes of the widest operation of the three state databases.
+const OPERATION_BYTES_MAX: usize = 512;
+/// Peer sets whose members stay connected: this epoch's and the one before.
+const TRACKED_SETS: std::num::NonZeroUsize = NZUsize!(2);
+/// Messages that wait inside the network's own actors.
+const MAILBOX_MAX: std::num::NonZeroUsize = NZUsize!(1_024);
+/// Clock difference that a handshake tolerates.
+const CLOCK_SKEW_MAX: Duration = Duration::from_secs(10);
+/// Age of a handshake message.
+const HANDSHAKE_AGE_MAX: Duration = Duration::from_secs(10);
+
+/// The ends of all channels of a ledger and the network's control handles. A node has one over
+/// [`open`]; simulations bring their own.
+pub struct Mesh<S, R, O, B, P> {
+    /// Consensus votes.
+    pub votes: (S, R),
+    /// Consensus certificates.
+    pub certificates: (S, R),
+    /// Requests for missing certificates.
+    pub resolver: (S, R),
+    /// Requests for missing blocks.
+    pub backfill: (S, R),
+    /// New blocks.
+    pub blocks: (S, R),
+    /// State for joining nodes.
+    pub state_sync: (S, R),
+    /// Gossip of transactions.
+    pub transactions: (S, R),
+    /// Knows the peers.
+    pub provider: O,
+    /// Cuts off peers that misbehave.
+    pub blocker: B,
+    /// Is told the validators of each epoch.
+    pub peer_sets: P,
+}
+
+/// Numbers of the channels; part of the wire format.
+pub mod channel {
+    /// Consensus votes.
+    pub const VOTES: u64 = 0;
+    /// Consensus certificates.
+    pub const CERTIFICATES: u64 = 1;
+    /// Requests for missing certificates.
+    pub const RESOLVER: u64 = 2;
+    /// Requests for missing blocks.
+    pub const BACKFILL: u64 = 3;
+    /// New blocks.
+    pub const BLOCKS: u64 = 4;
+    /// State for joining nodes.
+    pub const STATE_SYNC: u64 = 5;
+    /// Kept for the discovery of a recent certificate by joining nodes.
+    pub const PROBE: u64 = 6;
+    /// Gossip of transactions.
+    pub const TRANSACTIONS: u64 = 7;
+}
+
+/// Messages that a peer may send on a channel, per second. The network allocates room for a burst
+/// of this size from every allowed peer, so these are also a memory budget.
+pub fn quota(channel: u64) -> Quota {
+    let per_second: NonZeroU32 = match channel {
+        channel::VOTES => NZU32!(1_024),
+        channel::CERTIFICATES | channel::BLOCKS => NZU32!(256),
+        channel::TRANSACTIONS => NZU32!(512),
+        channel::PROBE => NZU32!(16),
+        _ => NZU32!(128),
+    };
+    Quota::per_second(per_second)
+}
+
+type Peers = Oracle<PublicKey>;
+type Handshake = Cups<Sake<PrivateKey>, ChaCha20Poly1305>;
+type NodeMesh<E> = Mesh<lookup::Sender<PublicKey, E>, lookup::Receiver<PublicKey>, Peers, Peers, TrackedPeers>;
+
+/// Longest message, bytes: the same on all nodes, or they disconnect each other.
+pub fn message_bytes_max() -> u32 {
+    let validators = u32::try_from(VALIDATORS_MAX).unwrap_or(u32::MAX);
+    max_message_size(&[
+        settings::simplex_payload_bytes_max(),
+        marshal::max_payload_size::<Variant, StrictScheme>(validators, &()),
+        probe::max_payload_size::<Variant, StrictScheme>(validators),
+        prefixed(state_sync::max_payload_size::<mmr::Family, sha256::Digest>(
+            SYNC_OPERATIONS_MAX,
+            OPERATION_BYTES_MAX,
+        )),
+        pool::gossip::MESSAGE_BYTES_MAX,
+    ])
+}
+
+/// Opens the mesh of a node. Nodes of another genesis fail the handshake: it is bound to the
+/// ledger's namespace.
+pub(crate) fn open<E: Runtime>(context: &E, config: &Config, namespace: &[u8]) -> NodeMesh<E> {
+    let (mut network, oracle) =
+        Network::new(context.child("network"), settings_of(config, namespace));
+    let mut register = |number| network.register(number, quota(number));
+    let mesh = Mesh {
+        votes: register(channel::VOTES),
+        certificates: register(channel::CERTIFICATES),
+        resolver: register(channel::RESOLVER),
+        backfill: register(channel::BACKFILL),
+        blocks: register(channel::BLOCKS),
+        state_sync: register(channel::STATE_SYNC),
+        transactions: register(channel::TRANSACTIONS),
+        peer_sets: TrackedPeers::new(oracle.clone(), config),
+        blocker: oracle.clone(),
+        provider: oracle,
+    };
+    network.start();
+    mesh
+}
+
+fn settings_of(config: &Config, namespace: &[u8]) -> lookup::Config<Handshake> {
+    let handshake = Cups::new(
+        Sake {
+            signer: config.identity.clone(),
+            synchrony_bound: CLOCK_SKEW_MAX,
+            max_handshake_age: HANDSHAKE_AGE_MAX,
+            version: sake::Version::V1,
+        },
+        cups::Version::V1,
+    );
+    let peers_max = usize::try_from(config.genesis.parameters.peers_max).unwrap_or(usize::MAX);
+    let peers_max = std::num::NonZeroUsize::new(peers_max).unwrap_or(NZUsize!(4));
+    let mut settings = lookup::Config::local(
+        handshake,
+        namespace,
+        config.listen,
+        peers_max,
+        message_bytes_max(),
+        MAILBOX_MAX,
+    );
+    settings.allow_private_ips = config.allow_private_addresses;
+    settings.tracked_peer_sets = TRACKED_SETS;
+    settings
+}
+
+/// Tells the network whom to stay connected to: the validators of the epoch and, beside them,
+/// every other configured node.
+pub struct TrackedPeers {
+    network: Peers,
+    addresses: BTreeMap<ValidatorKey, SocketAddr>,
+}
+
+impl TrackedPeers {
+    pub(crate) fn new(network: Peers, config: &Config) -> Self {
+        let addresses = config.peers.iter().map(|peer| (peer.key, peer.address)).collect();
+        Self { network, addresses }
+    }
+
+    fn addressed(
+        &self,
+        keys: impl Iterator<Item = ValidatorKey>,
+    ) -> Result<Map<PublicKey, Address>, KeyError> {
+        let mut known = Vec::new();
+        for key in keys {
+            match self.addresses.get(&key) {
+                Some(address) => known.push((public_key(&key)?, Address::Symmetric(*address))),
+                None => tracing::warn!(%key, "no address is configured for a validator"),
+            }
+        }
+        Ok(Map::from_iter_dedup(known))
+    }
+}
+
+impl PeerSets for TrackedPeers {
+    fn track(&mut self, epoch: Epoch, validators: &ValidatorSet) {
+        let others: Vec<ValidatorKey> =
+            self.addresses.keys().filter(|key| !validators.keys().contains(key)).copied().collect();
+        let primary = self.addressed(validators.keys().iter().copied());
+        let secondary = self.addressed(others.into_iter());
+        match (primary, secondary) {
+            (Ok(primary), Ok(secondary)) => {
+                let peers = AddressableTrackedPeers::new(primary, secondary);
+                self.network.track(epoch.get(), peers);
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(%epoch, %error, "a node's key is no curve point");
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The validators as the state has them.
+
+use std::sync::Arc;
+
+use alloy_primitives::U256;
+use commonware_consensus::types::{Epoch, Height};
+use consensus::ValidatorSource;
+use ledger_api::{LedgerError, ValidatorInfo};
+use state::{StateError, StateKey, StateValue};
+use system::validators::StoredSet;
+use types::{ValidatorKey, ValidatorSet};
+
+use crate::core::{Core, store};
+
+/// Reads validator sets of one ledger. Cloning shares it.
+#[derive(Clone)]
+pub(crate) struct StateValidators(pub(crate) Arc<Core>);
+
+impl StateValidators {
+    /// The set that certifies the block after `number`.
+    pub(crate) async fn after(&self, number: u64) -> Result<ValidatorSet, LedgerError> {
+        let broken = |error: String| LedgerError::State(StateError::Store(error));
+        let next_height = number + 1;
+        let epoch_blocks = self.0.genesis.parameters.epoch_blocks;
+        if let Some(set) = self.0.chain.validators(next_height / epoch_blocks).map_err(store)? {
+            return Ok(set);
+        }
+        if number == 0 {
+            return self.0.genesis.validator_set().map_err(|error| broken(error.to_string()));
+        }
+        let length = self.slots(number, &[StoredSet::length_slot()]).await?;
+        let slots = StoredSet::key_slots(length.first().copied().unwrap_or_default());
+        let keys = self.slots(number, &slots).await?;
+        StoredSet::decode(keys).map_err(|error| broken(error.to_string()))
+    }
+
+    /// A validator with its organisation's name: from genesis, else its key.
+    pub(crate) fn info(&self, key: ValidatorKey) -> ValidatorInfo {
+        let known = self.0.genesis.validators.iter().find(|validator| validator.key == key);
+        let organisation = known.map_or_else(|| key.to_string(), |found| found.organisation.clone());
+        ValidatorInfo { key, organisation }
+    }
+
+    async fn slots(&self, height: u64, slots: &[U256]) -> Result<Vec<U256>, LedgerError> {
+        let keys: Vec<StateKey> =
+            slots.iter().map(|slot| StateKey::Storage(StoredSet::ADDRESS, *slot)).collect();
+        let values = self.0.read_state(height, &keys).await?;
+        Ok(values
+            .into_iter()
+            .map(|value| match value {
+                Some(StateValue::Storage(word)) => word,
+                _ => U256::ZERO,
+            })
+            .collect())
+    }
+}
+
+impl ValidatorSource for StateValidators {
+    async fn validators(&self, epoch: Epoch, boundary: Height) -> Option<ValidatorSet> {
+        let boundary = boundary.get();
+        if let Some(below) = boundary.checked_sub(1)
+            && self.0.head.get().number < boundary
+        {
+            self.0.head.beyond(below).await;
+        }
+        match self.after(boundary).await {
+            Ok(set) => Some(set),
+            Err(error) => {
+                tracing::error!(%epoch, boundary, %error, "cannot read the validators");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Verifying a block: every rule a vote depends on.
+
+use std::sync::Arc;
+
+use alloy_primitives::{B256, Bytes, keccak256};
+use commonware_consensus::CertifiableBlock as _;
+use commonware_parallel::Strategy as _;
+use consensus::{ConsensusBlock, settings};
+use commonware_consensus::types::{Epocher as _, Height};
+use execution::{BlockEnvironment, BlockExecutor, BlockOutcome, DriveError, Mode, rules};
+use state::qmdb::{ApplyError, BatchReader, Batches, Sealed, apply_diff, commitment};
+use types::{Transaction, TransactionError};
+
+use crate::{Runtime, application::App, executed::Executed};
+
+/// The first rule that a block breaks.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("{field}: expected {expected}, found {found}")]
+    Field { field: &'static str, expected: String, found: String },
+    #[error("transaction {index}: {reason}")]
+    Transaction { index: usize, reason: TransactionError },
+    #[error(transparent)]
+    Execute(#[from] DriveError),
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+}
+
+fn equal<T: PartialEq + std::fmt::Display>(
+    field: &'static str,
+    expected: T,
+    found: T,
+) -> Result<(), Refused> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Refused::Field { field, expected: expected.to_string(), found: found.to_string() })
+}
+
+impl App {
+    /// Rules between a candidate and its parent. The consensus library has checked that the
+    /// block's context is that of the view it was proposed in.
+    pub(crate) fn check_against_parent(
+        &self,
+        block: &ConsensusBlock,
+        parent: &ConsensusBlock,
+    ) -> Result<(), Refused> {
+        let (header, extension) = (block.header(), block.extension());
+        let expected = self.next_header(parent, &block.context(), extension.time_ms);
+        equal("number", expected.number, header.number)?;
+        equal("parentHash", expected.parent_hash, header.parent_hash)?;
+        equal("miner", expected.beneficiary, header.beneficiary)?;
+        equal("gasLimit", expected.gas_limit, header.gas_limit)?;
+        equal("mixHash", expected.mix_hash, header.mix_hash)?;
+        equal(
+            "baseFeePerGas",
+            expected.base_fee_per_gas.unwrap_or_default(),
+            header.base_fee_per_gas.unwrap_or_default(),
+        )?;
+        let epocher = settings::epocher(&self.core.genesis.parameters);
+        let epoch = epocher.containing(Height::new(header.number)).map(|info| info.epoch().get());
+        equal("extension.epoch", epoch.unwrap_or(u64::MAX), extension.epoch)?;
+        if extension.time_ms <= parent.time_ms() {
+            return Err(Refused::Field {
+                field: "extension.time",
+                expected: format!("more than {}", parent.time_ms()),
+                found: extension.time_ms.to_string(),
+            });
+        }
+        if header.number == 1 {
+            equal("transactions", 0, block.transactions().len())?;
+        }
+        Ok(())
+    }
+
+    /// Executes a block on its parent's state and compares everything that it commits to.
+    pub(crate) async fn verify<E: Runtime>(
+        &self,
+        block: &ConsensusBlock,
+        batches: Batches<E>,
+    ) -> Result<Sealed<E>, Refused> {
+        let transactions = self.recover(block).await?;
+        let header = block.header();
+        let executor = BlockExecutor::new(
+            BlockEnvironment::of_header(header, block.time_ms()),
+            rules(&self.core.genesis, header.number),
+            transactions.clone(),
+            Mode::Verify,
+        );
+        let reader = BatchReader::<E>(&batches);
+        let outcome = self.core.execute(executor, transactions.len(), &reader).await?;
+        check_outcome(block, &outcome)?;
+        let sealed = apply_diff::<E>(batches, &outcome.diff).await?;
+        let state = commitment::<E>(&sealed);
+        equal("stateRoot", state.state_root(), header.state_root)?;
+        if state != block.extension().state {
+            return Err(Refused::Field {
+                field: "extension.state",
+                expected: format!("{state:?}"),
+                found: format!("{:?}", block.extension().state),
+            });
+        }
+        let executed =
+            Executed { number: block.number(), parent: header.parent_hash, transactions, outcome };
+        self.core.executed.insert(block.hash(), executed);
+        Ok(sealed)
+    }
+
+    /// Decodes the transactions and recovers their senders; those in the pool are done already.
+    async fn recover(&self, block: &ConsensusBlock) -> Result<Vec<Arc<Transaction>>, Refused> {
+        let encoded: Vec<Bytes> = block.transactions().to_vec();
+        let pool = Arc::clone(&self.core.pool);
+        let work = move |strategy: commonware_parallel::Rayon| {
+            let hashes: Vec<B256> = strategy.map_collect_vec(&encoded, |bytes| keccak256(bytes));
+            let known = pool.get_many(&hashes);
+            strategy.map_collect_vec(encoded.into_iter().zip(known), |(bytes, known)| match known {
+                Some(transaction) => Ok(transaction),
+                None => Transaction::decode(bytes).map(Arc::new),
+            })
+        };
+        let recovered = self.core.strategy.spawn(block.transactions().len(), work).await;
+        recovered
+            .into_iter()
+            .enumerate()
+            .map(|(index, result)| {
+                result.map_err(|reason| Refused::Transaction { index, reason })
+            })
+            .collect()
+    }
+}
+
+fn check_outcome(block: &ConsensusBlock, outcome: &BlockOutcome) -> Result<(), Refused> {
+    let header = block.header();
+    equal("gasUsed", outcome.gas_used, header.gas_used)?;
+    equal("transactionsRoot", outcome.transactions_root, header.transactions_root)?;
+    equal("receiptsRoot", outcome.receipts_root, header.receipts_root)?;
+    equal("logsBloom", outcome.logs_bloom, header.logs_bloom)?;
+    let next = outcome.next_validators.as_ref().map(types::ValidatorSet::hash);
+    equal("extension.nextValidators", next.unwrap_or_default(), block.extension().next_validators_hash)
+}

@@ -135,8 +135,7 @@ impl Network {
             for to in self.seeds.iter().filter(|to| *to != from) {
                 let (a, b) = (identity(*from).public_key(), identity(*to).public_key());
                 let _ = self.oracle.remove_link(a.clone(), b.clone()).await;
-                let linked =
-                    groups.iter().any(|group| group.contains(from) && group.contains(to));
+                let linked = groups.iter().any(|group| group.contains(from) && group.contains(to));
                 if linked {
                     self.oracle.add_link(a, b, link.clone()).await.unwrap();
                 }

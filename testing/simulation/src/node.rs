@@ -2,8 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
-use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
 use commonware_consensus::types::Epoch;
+use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
 use commonware_p2p::simulated::Oracle;
 use commonware_runtime::{Handle, Spawner as _, Supervisor as _, deterministic};
 use commonware_utils::NZUsize;

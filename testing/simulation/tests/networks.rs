@@ -83,9 +83,11 @@ fn a_halved_network_stops_and_goes_on_after_it_heals() {
         network.reach(&seeds, 2, MINUTE).await;
         network.link(&[&[0, 1], &[2, 3]], GOOD).await;
         network.sleep(Duration::from_secs(5)).await;
-        let before: Vec<u64> = seeds.iter().map(|seed| network.ledger(*seed).head().number).collect();
+        let before: Vec<u64> =
+            seeds.iter().map(|seed| network.ledger(*seed).head().number).collect();
         network.sleep(Duration::from_secs(30)).await;
-        let after: Vec<u64> = seeds.iter().map(|seed| network.ledger(*seed).head().number).collect();
+        let after: Vec<u64> =
+            seeds.iter().map(|seed| network.ledger(*seed).head().number).collect();
         assert_eq!(before, after, "no half may decide");
         network.link(&[&seeds], GOOD).await;
         deploy_and_count(&network, &mut account, 10, &seeds).await;

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use alloy_primitives::{B256, Bytes};
 use futures::future::BoxFuture;
 use state::{StateError, StateKey, StateValue};
-use types::{
-    Certificate, Extension, Genesis, Header, Namespace, StateCommitment, ValidatorKey,
-};
+use types::{Certificate, Extension, Genesis, Header, Namespace, StateCommitment, ValidatorKey};
 
 /// The newest final block that all stores of this node hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

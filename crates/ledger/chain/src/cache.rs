@@ -30,17 +30,9 @@ pub(crate) struct WholeBlock {
 
 impl WholeBlock {
     pub fn new(block: Arc<Block>, receipts: Vec<Receipt>, senders: Vec<Address>) -> Self {
-        let logs: usize = receipts
-            .iter()
-            .map(|receipt| 32 + receipt.logs.length())
-            .sum();
+        let logs: usize = receipts.iter().map(|receipt| 32 + receipt.logs.length()).sum();
         let bytes = block.length() + logs + senders.len() * 20;
-        Self {
-            block,
-            receipts: Arc::new(receipts),
-            senders: Arc::new(senders),
-            bytes,
-        }
+        Self { block, receipts: Arc::new(receipts), senders: Arc::new(senders), bytes }
     }
 }
 
@@ -60,12 +52,7 @@ impl BlockCache {
     /// The block at `number`, if it is in memory.
     pub fn get(&self, number: u64) -> Option<Arc<WholeBlock>> {
         let contents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let older = || {
-            contents
-                .older
-                .iter()
-                .find(|whole| whole.block.number() == number)
-        };
+        let older = || contents.older.iter().find(|whole| whole.block.number() == number);
         contents.recent.get(&number).or_else(older).cloned()
     }
 
@@ -87,11 +74,7 @@ impl BlockCache {
     /// Keeps a block that was read from disk, drops what exceeds the limits.
     pub fn put_older(&self, whole: Arc<WholeBlock>) {
         let mut contents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if contents
-            .older
-            .iter()
-            .any(|other| other.block.number() == whole.block.number())
-        {
+        if contents.older.iter().any(|other| other.block.number() == whole.block.number()) {
             return;
         }
         contents.older_bytes += whole.bytes;
@@ -117,11 +100,7 @@ mod tests {
         let mut log = log(1, &[2]);
         log.data.data = vec![7; data_bytes].into();
         let finalized = block(number, B256::ZERO, vec![vec![log]]);
-        Arc::new(WholeBlock::new(
-            finalized.block,
-            finalized.receipts,
-            finalized.senders,
-        ))
+        Arc::new(WholeBlock::new(finalized.block, finalized.receipts, finalized.senders))
     }
 
     #[test]

@@ -25,16 +25,11 @@ pub(crate) fn encode_header(hash: B256, header: &Header, extension: &Extension) 
 
 /// The hash alone, without decoding the rest.
 pub(crate) fn decode_header_hash(bytes: &[u8]) -> Result<B256, Reason> {
-    bytes
-        .get(..32)
-        .map(B256::from_slice)
-        .ok_or_else(|| "shorter than a hash".into())
+    bytes.get(..32).map(B256::from_slice).ok_or_else(|| "shorter than a hash".into())
 }
 
 pub(crate) fn decode_header(bytes: &[u8]) -> Result<(Header, Extension), Reason> {
-    let (prefix, rest) = bytes
-        .split_at_checked(34)
-        .ok_or("shorter than its prefix")?;
+    let (prefix, rest) = bytes.split_at_checked(34).ok_or("shorter than its prefix")?;
     let length = usize::from(u16::from_be_bytes([prefix[32], prefix[33]]));
     let (header, extension) = rest.split_at_checked(length).ok_or("header is cut off")?;
     let header = types::decode_header(header).map_err(|error| error.to_string())?;
@@ -62,39 +57,23 @@ fn payload_length(items: &[Bytes]) -> usize {
 pub(crate) fn decode_body(bytes: &[u8]) -> Result<(Vec<Address>, Vec<Bytes>), Reason> {
     let (count, rest) = bytes.split_at_checked(4).ok_or("shorter than its count")?;
     let count = u32::from_be_bytes([count[0], count[1], count[2], count[3]]) as usize;
-    let senders = count
-        .checked_mul(20)
-        .and_then(|length| rest.split_at_checked(length));
+    let senders = count.checked_mul(20).and_then(|length| rest.split_at_checked(length));
     let (senders, mut list) = senders.ok_or("senders are cut off")?;
     let senders: Vec<Address> = senders.chunks_exact(20).map(Address::from_slice).collect();
     let transactions = decode_list(&mut list, Bytes::decode)?;
     if transactions.len() != senders.len() {
-        return Err(format!(
-            "{} transactions, {count} senders",
-            transactions.len()
-        ));
+        return Err(format!("{} transactions, {count} senders", transactions.len()));
     }
     Ok((senders, transactions))
 }
 
 /// `rlp([[type, success, cumulative gas, [log, …]], …])`; the bloom follows from the logs.
 pub(crate) fn encode_receipts(receipts: &[Receipt]) -> Vec<u8> {
-    let payload_length = receipts
-        .iter()
-        .map(|receipt| list_length(receipt_payload(receipt)))
-        .sum();
+    let payload_length = receipts.iter().map(|receipt| list_length(receipt_payload(receipt))).sum();
     let mut out = Vec::with_capacity(list_length(payload_length));
-    RlpHeader {
-        list: true,
-        payload_length,
-    }
-    .encode(&mut out);
+    RlpHeader { list: true, payload_length }.encode(&mut out);
     for receipt in receipts {
-        RlpHeader {
-            list: true,
-            payload_length: receipt_payload(receipt),
-        }
-        .encode(&mut out);
+        RlpHeader { list: true, payload_length: receipt_payload(receipt) }.encode(&mut out);
         receipt.transaction_type.encode(&mut out);
         receipt.success.encode(&mut out);
         receipt.cumulative_gas_used.encode(&mut out);
@@ -124,11 +103,7 @@ pub(crate) fn decode_receipts(bytes: &[u8]) -> Result<Vec<Receipt>, Reason> {
             cumulative_gas_used: u64::decode(&mut body)?,
             logs: Vec::<Log>::decode(&mut body)?,
         };
-        if body.is_empty() {
-            Ok(receipt)
-        } else {
-            Err(alloy_rlp::Error::UnexpectedLength)
-        }
+        if body.is_empty() { Ok(receipt) } else { Err(alloy_rlp::Error::UnexpectedLength) }
     })
 }
 
@@ -142,11 +117,7 @@ fn decode_list<T>(
     while !list.is_empty() {
         items.push(item(&mut list).map_err(|error| error.to_string())?);
     }
-    if bytes.is_empty() {
-        Ok(items)
-    } else {
-        Err("bytes after the end".into())
-    }
+    if bytes.is_empty() { Ok(items) } else { Err("bytes after the end".into()) }
 }
 
 /// Keys of a validator set, 32 bytes each, ascending.
@@ -178,9 +149,7 @@ pub(crate) fn encode_certificate(certificate: &Certificate) -> Vec<u8> {
 }
 
 pub(crate) fn decode_certificate(bytes: &[u8]) -> Result<Certificate, Reason> {
-    let (fixed, signatures) = bytes
-        .split_at_checked(56)
-        .ok_or("shorter than its fixed part")?;
+    let (fixed, signatures) = bytes.split_at_checked(56).ok_or("shorter than its fixed part")?;
     if !signatures.len().is_multiple_of(SIGNATURE_BYTES) {
         return Err("signatures are cut off".into());
     }
@@ -189,10 +158,7 @@ pub(crate) fn decode_certificate(bytes: &[u8]) -> Result<Certificate, Reason> {
         view: number_at(fixed, 8),
         parent_view: number_at(fixed, 16),
         block_hash: B256::from_slice(&fixed[24..]),
-        signatures: signatures
-            .chunks_exact(SIGNATURE_BYTES)
-            .map(decode_signature)
-            .collect(),
+        signatures: signatures.chunks_exact(SIGNATURE_BYTES).map(decode_signature).collect(),
     })
 }
 
@@ -201,10 +167,7 @@ fn decode_signature(bytes: &[u8]) -> ValidatorSignature {
     key.copy_from_slice(&bytes[..32]);
     let mut signature = [0u8; 64];
     signature.copy_from_slice(&bytes[32..]);
-    ValidatorSignature {
-        key: ValidatorKey(key),
-        signature,
-    }
+    ValidatorSignature { key: ValidatorKey(key), signature }
 }
 
 fn number_at(bytes: &[u8], at: usize) -> u64 {
@@ -220,9 +183,7 @@ pub(crate) fn height_key(height: u64) -> [u8; 8] {
 
 /// The height that a key ends with.
 pub(crate) fn height_suffix(key: &[u8]) -> Result<u64, Reason> {
-    let (_, last) = key
-        .split_last_chunk::<8>()
-        .ok_or("key is too short for a height")?;
+    let (_, last) = key.split_last_chunk::<8>().ok_or("key is too short for a height")?;
     Ok(u64::from_be_bytes(*last))
 }
 
@@ -235,9 +196,7 @@ pub(crate) fn encode_location(number: u64, index: u32) -> [u8; 12] {
 }
 
 pub(crate) fn decode_location(bytes: &[u8]) -> Result<(u64, u32), Reason> {
-    let (number, index) = bytes
-        .split_first_chunk::<8>()
-        .ok_or("shorter than a height")?;
+    let (number, index) = bytes.split_first_chunk::<8>().ok_or("shorter than a height")?;
     let index = <[u8; 4]>::try_from(index).map_err(|_| "index is not 4 bytes")?;
     Ok((u64::from_be_bytes(*number), u32::from_be_bytes(index)))
 }

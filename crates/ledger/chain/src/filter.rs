@@ -34,15 +34,11 @@ impl LogFilter {
     /// Refuses a filter with more positions or alternatives than the limits.
     pub fn check(&self) -> Result<(), LogQueryError> {
         if self.topics.len() > LOG_FILTER_TOPICS_MAX {
-            return Err(LogQueryError::TooManyTopics {
-                limit: LOG_FILTER_TOPICS_MAX,
-            });
+            return Err(LogQueryError::TooManyTopics { limit: LOG_FILTER_TOPICS_MAX });
         }
         let longest = self.topics.iter().map(Vec::len).max().unwrap_or(0);
         if longest.max(self.addresses.len()) > LOG_FILTER_ALTERNATIVES_MAX {
-            return Err(LogQueryError::TooManyTerms {
-                limit: LOG_FILTER_ALTERNATIVES_MAX,
-            });
+            return Err(LogQueryError::TooManyTerms { limit: LOG_FILTER_ALTERNATIVES_MAX });
         }
         Ok(())
     }
@@ -61,10 +57,6 @@ pub struct LogLimits {
 
 impl Default for LogLimits {
     fn default() -> Self {
-        Self {
-            entries_max: 20_000,
-            blocks_read_max: 10_000,
-            index_entries_max: 2_000_000,
-        }
+        Self { entries_max: 20_000, blocks_read_max: 10_000, index_entries_max: 2_000_000 }
     }
 }

@@ -79,10 +79,7 @@ impl HistoryHeights {
     pub fn after(previous: Option<Self>, height: u64, blocks: Option<u64>) -> Self {
         let start = previous.map_or(height.saturating_sub(1), |heights| heights.oldest);
         let oldest = start.max(Self::window_start(height, blocks));
-        Self {
-            oldest,
-            head: height,
-        }
+        Self { oldest, head: height }
     }
 
     fn window_start(head: u64, blocks: Option<u64>) -> u64 {

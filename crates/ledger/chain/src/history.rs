@@ -34,9 +34,7 @@ impl Factory for HistoryFilterFactory {
     }
 
     fn make_filter(&self, _: &Context) -> Box<dyn CompactionFilter> {
-        Box::new(HistoryFilter {
-            keep_from: self.0.load(Ordering::SeqCst),
-        })
+        Box::new(HistoryFilter { keep_from: self.0.load(Ordering::SeqCst) })
     }
 }
 
@@ -87,11 +85,9 @@ pub(crate) fn read_history(
         return Ok(OldValue::Unchanged);
     };
     let value = entry.value()?;
-    decode_value(key, &value)
-        .map(OldValue::Was)
-        .map_err(|reason| ChainError::Damaged {
-            what: "old value",
-            place: format!("{key:?} above block {height}"),
-            reason,
-        })
+    decode_value(key, &value).map(OldValue::Was).map_err(|reason| ChainError::Damaged {
+        what: "old value",
+        place: format!("{key:?} above block {height}"),
+        reason,
+    })
 }

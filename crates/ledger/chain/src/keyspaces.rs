@@ -101,16 +101,11 @@ fn check_format(database: &Database, meta: &Keyspace) -> Result<(), ChainError> 
         database.persist(PersistMode::SyncAll)?;
         return Ok(());
     };
-    let found = <[u8; 4]>::try_from(&bytes[..])
-        .map(u32::from_be_bytes)
-        .unwrap_or(u32::MAX);
+    let found = <[u8; 4]>::try_from(&bytes[..]).map(u32::from_be_bytes).unwrap_or(u32::MAX);
     if found == DISK_FORMAT_VERSION {
         Ok(())
     } else {
-        Err(ChainError::Format {
-            found,
-            supported: DISK_FORMAT_VERSION,
-        })
+        Err(ChainError::Format { found, supported: DISK_FORMAT_VERSION })
     }
 }
 

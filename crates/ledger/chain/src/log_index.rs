@@ -84,10 +84,10 @@ struct Budget {
 impl Budget {
     fn spend(&mut self) -> Result<(), LogQueryError> {
         let limit = self.limit;
-        self.left = self.left.checked_sub(1).ok_or(LogQueryError::TooBroad {
-            limit,
-            what: "index entries",
-        })?;
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or(LogQueryError::TooBroad { limit, what: "index entries" })?;
         Ok(())
     }
 }
@@ -110,13 +110,7 @@ impl<'a> TermCursor<'a> {
         budget: &mut Budget,
     ) -> Result<Self, LogQueryError> {
         let entries = table.range(term_key(term, first)..=term_key(term, last));
-        let mut cursor = Self {
-            table,
-            term,
-            last,
-            entries,
-            current: None,
-        };
+        let mut cursor = Self { table, term, last, entries, current: None };
         cursor.step(budget)?;
         Ok(cursor)
     }
@@ -149,11 +143,7 @@ impl<'a> TermCursor<'a> {
 }
 
 fn damaged(reason: String) -> ChainError {
-    ChainError::Damaged {
-        what: "log index",
-        place: "an entry".into(),
-        reason,
-    }
+    ChainError::Damaged { what: "log index", place: "an entry".into(), reason }
 }
 
 /// The blocks that may hold logs of a filter, ascending.
@@ -172,24 +162,14 @@ impl<'a> Candidates<'a> {
         (first, last): (u64, u64),
         entries_max: usize,
     ) -> Result<Self, LogQueryError> {
-        let mut budget = Budget {
-            left: entries_max,
-            limit: entries_max,
-        };
+        let mut budget = Budget { left: entries_max, limit: entries_max };
         let mut open = |terms: Vec<Term>| {
             let cursor = |term| TermCursor::open(table, term, first, last, &mut budget);
             terms.into_iter().map(cursor).collect::<Result<Vec<_>, _>>()
         };
         let terms = filter_terms(filter);
-        let positions = terms
-            .into_iter()
-            .map(&mut open)
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self {
-            positions,
-            next: (first <= last).then_some(first),
-            budget,
-        })
+        let positions = terms.into_iter().map(&mut open).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { positions, next: (first <= last).then_some(first), budget })
     }
 
     /// The next candidate.
@@ -234,22 +214,11 @@ fn lowest_at_or_above(
 fn filter_terms(filter: &LogFilter) -> Vec<Vec<Term>> {
     let mut positions = Vec::new();
     if !filter.addresses.is_empty() {
-        positions.push(
-            filter
-                .addresses
-                .iter()
-                .map(|address| address_term(*address))
-                .collect(),
-        );
+        positions.push(filter.addresses.iter().map(|address| address_term(*address)).collect());
     }
     for (position, topics) in filter.topics.iter().enumerate() {
         if !topics.is_empty() {
-            positions.push(
-                topics
-                    .iter()
-                    .map(|topic| topic_term(position, *topic))
-                    .collect(),
-            );
+            positions.push(topics.iter().map(|topic| topic_term(position, *topic)).collect());
         }
     }
     if positions.is_empty() {

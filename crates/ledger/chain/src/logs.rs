@@ -32,9 +32,7 @@ impl ChainStore {
             return Ok(Vec::new());
         }
         if bounds.0 < heights.lowest {
-            return Err(LogQueryError::Pruned {
-                lowest: heights.lowest,
-            });
+            return Err(LogQueryError::Pruned { lowest: heights.lowest });
         }
         let index = &self.tables.log_terms;
         let mut candidates = Candidates::new(index, filter, bounds, limits.index_entries_max)?;
@@ -44,10 +42,7 @@ impl ChainStore {
             read += 1;
             if read > limits.blocks_read_max {
                 let limit = limits.blocks_read_max;
-                return Err(LogQueryError::TooBroad {
-                    limit,
-                    what: "blocks with logs",
-                });
+                return Err(LogQueryError::TooBroad { limit, what: "blocks with logs" });
             }
             self.collect(number, filter, limits.entries_max, &mut found)?;
         }
@@ -99,10 +94,7 @@ impl ChainStore {
 }
 
 fn any_match(receipts: &[Receipt], filter: &LogFilter) -> bool {
-    receipts
-        .iter()
-        .flat_map(|receipt| &receipt.logs)
-        .any(|log| filter.matches(log))
+    receipts.iter().flat_map(|receipt| &receipt.logs).any(|log| filter.matches(log))
 }
 
 fn entry(whole: &WholeBlock, index: u32, log_index: u32, log: &Log) -> LogEntry {

@@ -86,11 +86,7 @@ fn decode_account(bytes: &[u8]) -> Result<AccountRecord, Reason> {
         other => return Err(format!("code hash of {other} bytes")),
     };
     let nonce = u64::try_from(nonce).map_err(|_| "nonce has more than 8 bytes")?;
-    Ok(AccountRecord {
-        nonce,
-        balance,
-        code_hash,
-    })
+    Ok(AccountRecord { nonce, balance, code_hash })
 }
 
 fn take_number(rest: &mut &[u8]) -> Result<U256, Reason> {

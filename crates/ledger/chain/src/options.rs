@@ -14,8 +14,6 @@ pub struct ChainOptions {
 
 impl Default for ChainOptions {
     fn default() -> Self {
-        Self {
-            history_blocks: Some(HISTORY_BLOCKS_DEFAULT),
-        }
+        Self { history_blocks: Some(HISTORY_BLOCKS_DEFAULT) }
     }
 }

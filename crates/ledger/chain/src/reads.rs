@@ -44,10 +44,7 @@ impl ChainStore {
             return Ok(None);
         }
         if let Some(whole) = self.cache.get(number) {
-            return Ok(Some((
-                whole.block.header().clone(),
-                whole.block.extension().clone(),
-            )));
+            return Ok(Some((whole.block.header().clone(), whole.block.extension().clone())));
         }
         self.load_header(number).map(Some)
     }
@@ -140,16 +137,11 @@ impl ChainStore {
 
     fn check_kept(&self, height: u64) -> Result<(), ChainError> {
         let oldest = self.oldest_state();
-        if height < oldest {
-            Err(ChainError::Pruned { height, oldest })
-        } else {
-            Ok(())
-        }
+        if height < oldest { Err(ChainError::Pruned { height, oldest }) } else { Ok(()) }
     }
 
     fn holds(&self, number: u64) -> bool {
-        self.chain_heights()
-            .is_some_and(|heights| heights.holds(number))
+        self.chain_heights().is_some_and(|heights| heights.holds(number))
     }
 
     /// From memory, or from disk into memory.
@@ -191,10 +183,7 @@ impl ChainStore {
         let (header, extension) =
             encoding::decode_header(&bytes).map_err(damaged("header", number))?;
         if header.number != number {
-            return Err(damaged("header", number)(format!(
-                "belongs to block {}",
-                header.number
-            )));
+            return Err(damaged("header", number)(format!("belongs to block {}", header.number)));
         }
         Ok((header, extension))
     }
@@ -212,9 +201,5 @@ fn required(table: &Keyspace, what: &'static str, number: u64) -> Result<UserVal
 
 fn damaged(what: &'static str, place: impl std::fmt::Display) -> impl FnOnce(Reason) -> ChainError {
     let place = place.to_string();
-    move |reason| ChainError::Damaged {
-        what,
-        place,
-        reason,
-    }
+    move |reason| ChainError::Damaged { what, place, reason }
 }

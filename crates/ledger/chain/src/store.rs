@@ -116,22 +116,14 @@ impl ChainStore {
                 heights.lowest
             }
         };
-        let heights = ChainHeights {
-            lowest,
-            head: number,
-        };
+        let heights = ChainHeights { lowest, head: number };
         let mut batch = self.tables.batch();
         self.insert_block(&mut batch, block);
         self.insert_indexes(&mut batch, block);
         heights.write(&mut batch, &self.tables.meta);
         batch.commit()?;
-        let FinalizedBlock {
-            block,
-            receipts,
-            senders,
-        } = block.clone();
-        self.cache
-            .put_recent(Arc::new(WholeBlock::new(block, receipts, senders)));
+        let FinalizedBlock { block, receipts, senders } = block.clone();
+        self.cache.put_recent(Arc::new(WholeBlock::new(block, receipts, senders)));
         *self.chain.write().unwrap_or_else(PoisonError::into_inner) = Some(heights);
         Ok(())
     }
@@ -152,19 +144,13 @@ impl ChainStore {
         certificate: &Certificate,
     ) -> Result<(), ChainError> {
         let key = encoding::height_key(height);
-        Ok(self
-            .tables
-            .certificates
-            .insert(key, encoding::encode_certificate(certificate))?)
+        Ok(self.tables.certificates.insert(key, encoding::encode_certificate(certificate))?)
     }
 
     /// Keeps the validators that certify the blocks of `epoch`, for ever.
     pub fn put_validators(&self, epoch: u64, set: &ValidatorSet) -> Result<(), ChainError> {
         let key = encoding::height_key(epoch);
-        Ok(self
-            .tables
-            .validators
-            .insert(key, encoding::encode_validators(set))?)
+        Ok(self.tables.validators.insert(key, encoding::encode_validators(set))?)
     }
 
     /// Bytes on disk, journal included.
@@ -173,21 +159,13 @@ impl ChainStore {
     }
 
     fn insert_block(&self, batch: &mut OwnedWriteBatch, finalized: &FinalizedBlock) {
-        let FinalizedBlock {
-            block,
-            receipts,
-            senders,
-        } = finalized;
+        let FinalizedBlock { block, receipts, senders } = finalized;
         let key = encoding::height_key(block.number());
         let header = encoding::encode_header(block.hash(), block.header(), block.extension());
         batch.insert(&self.tables.headers, key, header);
         let body = encoding::encode_body(senders, block.transactions());
         batch.insert(&self.tables.bodies, key, body);
-        batch.insert(
-            &self.tables.receipts,
-            key,
-            encoding::encode_receipts(receipts),
-        );
+        batch.insert(&self.tables.receipts, key, encoding::encode_receipts(receipts));
         batch.insert(&self.tables.numbers, block.hash().0, key);
     }
 
@@ -195,11 +173,7 @@ impl ChainStore {
         let number = finalized.block.number();
         for (index, transaction) in (0..).zip(finalized.block.transactions()) {
             let location = encoding::encode_location(number, index);
-            batch.insert(
-                &self.tables.transactions,
-                keccak256(transaction).0,
-                location,
-            );
+            batch.insert(&self.tables.transactions, keccak256(transaction).0, location);
         }
         for term in block_terms(&finalized.receipts) {
             batch.insert(&self.tables.log_terms, term_key(term, number), []);
@@ -209,20 +183,13 @@ impl ChainStore {
     fn check_same(&self, held: ChainHeights, offered: &FinalizedBlock) -> Result<(), ChainError> {
         let height = offered.block.number();
         if height < held.lowest {
-            return Err(ChainError::Gap {
-                next: held.head.saturating_add(1),
-                offered: height,
-            });
+            return Err(ChainError::Gap { next: held.head.saturating_add(1), offered: height });
         }
         let (stored, offered) = (self.stored_hash(height)?, offered.block.hash());
         if stored == offered {
             Ok(())
         } else {
-            Err(ChainError::Conflict {
-                height,
-                stored,
-                offered,
-            })
+            Err(ChainError::Conflict { height, stored, offered })
         }
     }
 
@@ -231,18 +198,13 @@ impl ChainStore {
         if stored == named {
             Ok(())
         } else {
-            Err(ChainError::WrongParent {
-                height: block.number(),
-                stored,
-                named,
-            })
+            Err(ChainError::WrongParent { height: block.number(), stored, named })
         }
     }
 
     /// After opening: what the record on disk rules out may go.
     fn drop_outside_window(&self) {
-        self.keep_from
-            .store(keep_from(self.history_heights()), Ordering::SeqCst);
+        self.keep_from.store(keep_from(self.history_heights()), Ordering::SeqCst);
     }
 
     pub(crate) fn chain_heights(&self) -> Option<ChainHeights> {
@@ -266,19 +228,12 @@ fn keep_from(heights: Option<HistoryHeights>) -> u64 {
 fn check_next(head: u64, offered: u64) -> Result<(), ChainError> {
     match head.checked_add(1) {
         Some(next) if next == offered => Ok(()),
-        next => Err(ChainError::Gap {
-            next: next.unwrap_or(head),
-            offered,
-        }),
+        next => Err(ChainError::Gap { next: next.unwrap_or(head), offered }),
     }
 }
 
 fn check_even(finalized: &FinalizedBlock) -> Result<(), ChainError> {
-    let FinalizedBlock {
-        block,
-        receipts,
-        senders,
-    } = finalized;
+    let FinalizedBlock { block, receipts, senders } = finalized;
     let transactions = block.transactions().len();
     if receipts.len() == transactions && senders.len() == transactions {
         return Ok(());

@@ -54,11 +54,7 @@ impl ConsensusBlock {
             return Err(BlockError::TooLarge(rlp_bytes));
         }
         let context = context_of(&block)?;
-        Ok(Self(Arc::new(Inner {
-            block,
-            context,
-            rlp_bytes,
-        })))
+        Ok(Self(Arc::new(Inner { block, context, rlp_bytes })))
     }
 
     /// The ledger's block.
@@ -82,10 +78,7 @@ fn context_of(block: &Block) -> Result<Context, BlockError> {
     Ok(Context {
         round: Round::new(Epoch::new(extension.epoch), View::new(extension.view)),
         leader: keys::decoded(&extension.leader)?,
-        parent: (
-            View::new(extension.parent_view),
-            Digest::from(block.header().parent_hash.0),
-        ),
+        parent: (View::new(extension.parent_view), Digest::from(block.header().parent_hash.0)),
     })
 }
 

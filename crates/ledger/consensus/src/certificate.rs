@@ -45,10 +45,8 @@ pub fn ledger_certificate(
     finalization: &Finalization,
     participants: &Set<PublicKey>,
 ) -> Result<Certificate, CertificateError> {
-    let (signers, signatures) = (
-        &finalization.certificate.signers,
-        &finalization.certificate.signatures,
-    );
+    let (signers, signatures) =
+        (&finalization.certificate.signers, &finalization.certificate.signatures);
     if signers.len() != participants.len() {
         let (certificate, set) = (signers.len(), participants.len());
         return Err(CertificateError::OtherSet { certificate, set });
@@ -61,10 +59,7 @@ pub fn ledger_certificate(
         .zip(signatures)
         .map(|(signer, signature)| {
             let key = validator_key(participants.key(signer)?);
-            Some(ValidatorSignature {
-                key,
-                signature: signature_bytes(signature.get()?),
-            })
+            Some(ValidatorSignature { key, signature: signature_bytes(signature.get()?) })
         })
         .collect();
     let proposal = &finalization.proposal;

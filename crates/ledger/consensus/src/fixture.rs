@@ -23,26 +23,13 @@ pub(crate) fn set(seeds: std::ops::Range<u64>) -> ValidatorSet {
 }
 
 pub(crate) fn namespace() -> Namespace {
-    Namespace {
-        chain_id: 7001,
-        genesis_hash: B256::repeat_byte(7),
-        ledger_id: 3,
-        incarnation: 1,
-    }
+    Namespace { chain_id: 7001, genesis_hash: B256::repeat_byte(7), ledger_id: 3, incarnation: 1 }
 }
 
 pub(crate) fn empty_state() -> StateCommitment {
-    let empty = DatabaseCommitment {
-        root: B256::ZERO,
-        ops_root: B256::ZERO,
-        range_start: 0,
-        range_end: 1,
-    };
-    StateCommitment {
-        accounts: empty,
-        storage: empty,
-        code: empty,
-    }
+    let empty =
+        DatabaseCommitment { root: B256::ZERO, ops_root: B256::ZERO, range_start: 0, range_end: 1 };
+    StateCommitment { accounts: empty, storage: empty, code: empty }
 }
 
 pub(crate) fn genesis() -> Genesis {
@@ -69,10 +56,6 @@ pub(crate) fn block(leader: ValidatorKey) -> Block {
         genesis_commitment: None,
         ..parent.extension().clone()
     };
-    let header = Header {
-        parent_hash: parent.hash(),
-        number: 1,
-        ..parent.header().clone()
-    };
+    let header = Header { parent_hash: parent.hash(), number: 1, ..parent.header().clone() };
     Block::new(header, extension, Vec::new())
 }

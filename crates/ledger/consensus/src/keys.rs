@@ -48,9 +48,7 @@ mod tests {
     use super::*;
 
     fn keys(count: u64) -> Vec<ValidatorKey> {
-        (0..count)
-            .map(|seed| validator_key(&PrivateKey::from_seed(seed).public_key()))
-            .collect()
+        (0..count).map(|seed| validator_key(&PrivateKey::from_seed(seed).public_key())).collect()
     }
 
     #[test]

@@ -43,11 +43,7 @@ struct Known {
 impl EpochSchemes {
     /// Knows no epoch yet. `identity` votes in the epochs whose set names it.
     pub fn new(namespace: Namespace, identity: PrivateKey) -> Self {
-        Self {
-            namespace,
-            identity,
-            epochs: Arc::default(),
-        }
+        Self { namespace, identity, epochs: Arc::default() }
     }
 
     /// Learns the set that certifies the blocks of `epoch`. Learning it again changes nothing.
@@ -60,20 +56,10 @@ impl EpochSchemes {
         if let Some(known) = epochs.get(&epoch) {
             let same = known.set == *set;
             let scheme = known.scheme.clone();
-            return if same {
-                Ok(scheme)
-            } else {
-                Err(RegisterError::Conflict(epoch.get()))
-            };
+            return if same { Ok(scheme) } else { Err(RegisterError::Conflict(epoch.get())) };
         }
         let scheme = Arc::new(StrictScheme::new(&self.namespace, set, &self.identity)?);
-        epochs.insert(
-            epoch,
-            Known {
-                set: set.clone(),
-                scheme: scheme.clone(),
-            },
-        );
+        epochs.insert(epoch, Known { set: set.clone(), scheme: scheme.clone() });
         while epochs.len() > EPOCH_SCHEMES_MAX {
             epochs.pop_first();
         }
@@ -87,9 +73,7 @@ impl EpochSchemes {
 
     /// The newest epoch that this node knows, with its set.
     pub fn latest(&self) -> Option<(Epoch, ValidatorSet)> {
-        self.read()
-            .last_key_value()
-            .map(|(epoch, known)| (*epoch, known.set.clone()))
+        self.read().last_key_value().map(|(epoch, known)| (*epoch, known.set.clone()))
     }
 
     /// What every signature of this ledger starts with.
@@ -108,11 +92,7 @@ impl Provider for EpochSchemes {
 
     fn scoped(&self, epoch: Epoch) -> Option<Scoped<StrictScheme>> {
         let scheme = self.read().get(&epoch)?.scheme.clone();
-        Some(if scheme.is_signer() {
-            Scoped::scheme(scheme)
-        } else {
-            Scoped::verifier(scheme)
-        })
+        Some(if scheme.is_signer() { Scoped::scheme(scheme) } else { Scoped::verifier(scheme) })
     }
 }
 
@@ -145,10 +125,7 @@ mod tests {
         schemes.register(Epoch::new(0), &set(0..4)).unwrap();
         schemes.register(Epoch::new(1), &set(1..5)).unwrap();
         assert!(schemes.scheme(Epoch::new(0)).unwrap().is_signer());
-        assert!(
-            schemes.scheme(Epoch::new(1)).is_none(),
-            "not a validator, so it cannot sign"
-        );
+        assert!(schemes.scheme(Epoch::new(1)).is_none(), "not a validator, so it cannot sign");
         assert!(schemes.scoped(Epoch::new(1)).is_some(), "but it can verify");
         assert!(schemes.scoped(Epoch::new(2)).is_none());
         assert_eq!(schemes.validators(Epoch::new(1)), Some(set(1..5)));

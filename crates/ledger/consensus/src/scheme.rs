@@ -81,10 +81,7 @@ impl StrictScheme {
             .map(validator_key)
             .map(|key| StrictKey::decode(&key.0).ok_or(KeyError::NotStrict(key)))
             .collect();
-        Ok(Self(Arc::new(Committee {
-            keys: keys?,
-            generic,
-        })))
+        Ok(Self(Arc::new(Committee { keys: keys?, generic })))
     }
 
     /// Whether this node votes in the epoch.
@@ -102,10 +99,7 @@ impl StrictScheme {
 
     /// The bytes under every signature of a subject.
     fn signed_bytes<D: Digest>(&self, subject: &Subject<'_, D>) -> Vec<u8> {
-        union_unique(
-            subject.namespace(&self.0.generic.namespace),
-            &subject.message(),
-        )
+        union_unique(subject.namespace(&self.0.generic.namespace), &subject.message())
     }
 
     /// Signers and signatures of a certificate that has the right shape and a quorum.
@@ -123,12 +117,7 @@ impl StrictScheme {
             return None;
         }
         let signatures = certificate.signatures.iter();
-        certificate
-            .signers
-            .iter()
-            .zip(signatures)
-            .map(|(i, s)| Some((i, s.get()?)))
-            .collect()
+        certificate.signers.iter().zip(signatures).map(|(i, s)| Some((i, s.get()?))).collect()
     }
 }
 

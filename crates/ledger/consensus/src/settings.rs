@@ -78,9 +78,7 @@ pub fn epocher(parameters: &Parameters) -> FixedEpocher {
 /// subchannel prefix.
 pub fn simplex_payload_bytes_max() -> usize {
     let validators = u32::try_from(VALIDATORS_MAX).unwrap_or(u32::MAX);
-    prefixed(simplex::max_payload_size::<StrictScheme, Digest>(
-        validators,
-    ))
+    prefixed(simplex::max_payload_size::<StrictScheme, Digest>(validators))
 }
 
 #[cfg(test)]
@@ -90,10 +88,8 @@ mod tests {
     #[test]
     fn time_outs_keep_the_order_that_the_library_demands() {
         for leader_timeout_ms in [100, 2_000, 60_000] {
-            let timeouts = Timeouts::new(&Parameters {
-                leader_timeout_ms,
-                ..Parameters::default()
-            });
+            let timeouts =
+                Timeouts::new(&Parameters { leader_timeout_ms, ..Parameters::default() });
             assert!(timeouts.leader < timeouts.certification);
             assert!(timeouts.certification < timeouts.skip);
             assert!(timeouts.retry < timeouts.skip);

@@ -68,11 +68,7 @@ impl EthereumKey {
             .sign_prehash_recoverable(hash.as_slice())
             .expect("a 32 byte hash can be signed by a valid key");
         let (r, s) = signature.split_bytes();
-        Signature::new(
-            U256::from_be_slice(&r),
-            U256::from_be_slice(&s),
-            parity.is_y_odd(),
-        )
+        Signature::new(U256::from_be_slice(&r), U256::from_be_slice(&s), parity.is_y_odd())
     }
 }
 
@@ -88,10 +84,7 @@ mod tests {
     fn address_of_a_known_key() {
         // The example of EIP-155.
         let key = EthereumKey::from_secret(Secret::new([0x46; 32])).unwrap();
-        assert_eq!(
-            key.address(),
-            address!("9d8a62f656a8d1615c1294fd71e9cfb3e4855a4f")
-        );
+        assert_eq!(key.address(), address!("9d8a62f656a8d1615c1294fd71e9cfb3e4855a4f"));
     }
 
     #[test]

@@ -102,9 +102,7 @@ impl NodeKey {
 
     /// Signs `message` (RFC 8032, 64 bytes `R || s`).
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        SigningKey::from_bytes(self.secret.expose())
-            .sign(message)
-            .to_bytes()
+        SigningKey::from_bytes(self.secret.expose()).sign(message).to_bytes()
     }
 
     /// Writes a new file with mode 0600 and makes it durable.
@@ -112,34 +110,21 @@ impl NodeKey {
     /// # Errors
     /// The file exists, or the file system refuses.
     pub fn store(&self, path: &Path) -> Result<(), NodeKeyError> {
-        let io = |source| NodeKeyError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let pem = self
-            .to_pem()
-            .map_err(|error| io(std::io::Error::other(error)))?;
-        let opened = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path);
+        let io = |source| NodeKeyError::Io { path: path.to_owned(), source };
+        let pem = self.to_pem().map_err(|error| io(std::io::Error::other(error)))?;
+        let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let mut file = match opened {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 return Err(NodeKeyError::Exists(path.to_owned()));
             }
             other => other.map_err(io)?,
         };
-        file.write_all(pem.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(io)?;
+        file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        fs::File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(io)
+        fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)
     }
 
     /// Reads a file that only its owner may use.
@@ -147,29 +132,18 @@ impl NodeKey {
     /// # Errors
     /// The file is missing, open to others, or no Ed25519 key in PKCS#8 PEM.
     pub fn load(path: &Path) -> Result<Self, NodeKeyError> {
-        let io = |source| NodeKeyError::Io {
-            path: path.to_owned(),
-            source,
-        };
+        let io = |source| NodeKeyError::Io { path: path.to_owned(), source };
         let file = fs::File::open(path).map_err(io)?;
         let mode = file.metadata().map_err(io)?.permissions().mode() & 0o7777;
         if mode & 0o077 != 0 {
-            return Err(NodeKeyError::Permissions {
-                path: path.to_owned(),
-                mode,
-            });
+            return Err(NodeKeyError::Permissions { path: path.to_owned(), mode });
         }
         let mut bytes = Zeroizing::new(Vec::new());
-        file.take(NODE_KEY_FILE_BYTES_MAX + 1)
-            .read_to_end(&mut bytes)
-            .map_err(io)?;
+        file.take(NODE_KEY_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(io)?;
         if bytes.len() as u64 > NODE_KEY_FILE_BYTES_MAX {
             return Err(NodeKeyError::TooLong(path.to_owned()));
         }
-        let malformed = |reason: String| NodeKeyError::Malformed {
-            path: path.to_owned(),
-            reason,
-        };
+        let malformed = |reason: String| NodeKeyError::Malformed { path: path.to_owned(), reason };
         let text =
             std::str::from_utf8(&bytes).map_err(|_| malformed("it is not text".to_owned()))?;
         let signing = SigningKey::from_pkcs8_pem(text.trim_end())
@@ -179,10 +153,7 @@ impl NodeKey {
 
     /// PKCS#8 version 1, without the public key: the form that every OpenSSL reads.
     fn to_pem(&self) -> Result<Zeroizing<String>, ed25519_dalek::pkcs8::Error> {
-        let pair = KeypairBytes {
-            secret_key: *self.secret.expose(),
-            public_key: None,
-        };
+        let pair = KeypairBytes { secret_key: *self.secret.expose(), public_key: None };
         pair.to_pkcs8_pem(LineEnding::LF)
     }
 }
@@ -215,10 +186,7 @@ mod tests {
         let path = directory.path().join("node.pem");
         let key = NodeKey::generate().unwrap();
         key.store(&path).unwrap();
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let loaded = NodeKey::load(&path).unwrap();
         assert_eq!(loaded.public(), key.public());
         verify_strict(&key.public(), b"vote", &loaded.sign(b"vote")).unwrap();
@@ -250,10 +218,7 @@ mod tests {
         for mode in [0o640, 0o604, 0o620, 0o660, 0o644] {
             let path = write(&directory, RFC_PEM.as_bytes(), mode);
             let error = NodeKey::load(&path).err().unwrap().to_string();
-            assert!(
-                error.contains(&format!("chmod 600 {}", path.display())),
-                "{error}"
-            );
+            assert!(error.contains(&format!("chmod 600 {}", path.display())), "{error}");
         }
         let path = write(&directory, RFC_PEM.as_bytes(), 0o400);
         assert!(NodeKey::load(&path).is_ok());
@@ -266,14 +231,10 @@ mod tests {
         let wrong_kind = RFC_PEM.replace("PRIVATE", "PUBLIC");
         let cut = &RFC_PEM.as_bytes()[..60];
         for content in [&b""[..], &[0xff, 0xfe], cut, wrong_kind.as_bytes(), &long] {
-            let error = NodeKey::load(&write(&directory, content, 0o600))
-                .err()
-                .unwrap();
+            let error = NodeKey::load(&write(&directory, content, 0o600)).err().unwrap();
             assert!(error.to_string().contains("given.pem"), "{error}");
         }
-        let missing = NodeKey::load(&directory.path().join("none.pem"))
-            .err()
-            .unwrap();
+        let missing = NodeKey::load(&directory.path().join("none.pem")).err().unwrap();
         assert!(matches!(missing, NodeKeyError::Io { .. }), "{missing}");
     }
 }

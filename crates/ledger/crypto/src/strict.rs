@@ -96,10 +96,7 @@ mod tests {
         let mut signature = [0u8; 64];
         signature[..32].copy_from_slice(&identity);
         let key = ValidatorKey(identity);
-        assert_eq!(
-            verify_strict(&key, b"any", &signature),
-            Err(SignatureRefused::Key(key))
-        );
+        assert_eq!(verify_strict(&key, b"any", &signature), Err(SignatureRefused::Key(key)));
     }
 
     #[test]
@@ -122,10 +119,7 @@ mod tests {
             .find(|key| ed25519_dalek::VerifyingKey::from_bytes(key).is_err())
             .unwrap();
         for key in [non_canonical, off_curve].map(ValidatorKey) {
-            assert_eq!(
-                verify_strict(&key, b"any", &[0; 64]),
-                Err(SignatureRefused::Key(key))
-            );
+            assert_eq!(verify_strict(&key, b"any", &[0; 64]), Err(SignatureRefused::Key(key)));
         }
     }
 }

@@ -172,7 +172,8 @@ fn authorised_nonces(executed: &Executed) -> Vec<(Address, u64)> {
     if !has_authorisations {
         return Vec::new();
     }
-    let nonce_of = |(key, change): (&state::StateKey, &state::Change)| match (key, &change.current) {
+    let nonce_of = |(key, change): (&state::StateKey, &state::Change)| match (key, &change.current)
+    {
         (state::StateKey::Account(address), Some(state::StateValue::Account(record))) => {
             Some((*address, record.nonce))
         }

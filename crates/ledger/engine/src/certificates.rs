@@ -7,7 +7,10 @@ use consensus::{EpochSchemes, Finalization, Marshal, ledger_certificate, partici
 use ledger_api::{FinalityProof, LedgerError};
 use types::Certificate;
 
-use crate::{core::{Core, store}, validators::StateValidators};
+use crate::{
+    core::{Core, store},
+    validators::StateValidators,
+};
 
 /// Headers in one finality proof. A certificate follows within a few blocks.
 const PROOF_HEADERS_MAX: u64 = 1_024;

@@ -15,7 +15,11 @@ use state::{StateError, StateKey, StateValue, qmdb::ProofError};
 use types::{Genesis, ValidatorKey, quorum};
 
 use crate::{
-    certificates, core::{Core, store}, latest::Latest, status::Observed, validators::StateValidators,
+    certificates,
+    core::{Core, store},
+    latest::Latest,
+    status::Observed,
+    validators::StateValidators,
 };
 
 /// Keys in one request for state proofs.
@@ -107,7 +111,10 @@ impl LedgerHandle {
     async fn prove(&self, keys: Vec<StateKey>) -> Result<StateProof, LedgerError> {
         let refuse = |text: String| LedgerError::State(StateError::Store(text));
         if keys.len() > PROOF_KEYS_MAX {
-            return Err(refuse(format!("{} keys exceed the limit of {PROOF_KEYS_MAX}", keys.len())));
+            return Err(refuse(format!(
+                "{} keys exceed the limit of {PROOF_KEYS_MAX}",
+                keys.len()
+            )));
         }
         for _ in 0..PROOF_ATTEMPTS_MAX {
             let proved = match self.core.latest.state()?.prove(&keys).await {

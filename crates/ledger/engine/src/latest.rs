@@ -74,7 +74,9 @@ impl Latest {
     pub(crate) fn state(&self) -> Result<&dyn AppliedState, StateError> {
         match self.state.get() {
             Some(state) => Ok(state.as_ref()),
-            None => Err(StateError::Store("the node is starting, its state is not open yet".into())),
+            None => {
+                Err(StateError::Store("the node is starting, its state is not open yet".into()))
+            }
         }
     }
 }

@@ -30,4 +30,4 @@ mod work;
 
 pub use config::{Config, Peer};
 pub use network::{Mesh, channel, message_bytes_max, quota};
-pub use start::{Runtime, Running, StartError, start, start_on};
+pub use start::{Running, Runtime, StartError, start, start_on};

@@ -18,9 +18,7 @@ use commonware_stream::{
     sake::{self, Sake},
 };
 use commonware_utils::{NZU32, NZU64, NZUsize, ordered::Map};
-use consensus::{
-    KeyError, PeerSets, PublicKey, StrictScheme, Variant, public_key, settings,
-};
+use consensus::{KeyError, PeerSets, PublicKey, StrictScheme, Variant, public_key, settings};
 use types::{ValidatorKey, ValidatorSet, limits::VALIDATORS_MAX};
 
 use crate::{Config, Runtime};
@@ -98,7 +96,8 @@ pub fn quota(channel: u64) -> Quota {
 
 type Peers = Oracle<PublicKey>;
 type Handshake = Cups<Sake<PrivateKey>, ChaCha20Poly1305>;
-type NodeMesh<E> = Mesh<lookup::Sender<PublicKey, E>, lookup::Receiver<PublicKey>, Peers, Peers, TrackedPeers>;
+type NodeMesh<E> =
+    Mesh<lookup::Sender<PublicKey, E>, lookup::Receiver<PublicKey>, Peers, Peers, TrackedPeers>;
 
 /// Longest message, bytes: the same on all nodes, or they disconnect each other.
 pub fn message_bytes_max() -> u32 {

@@ -7,12 +7,7 @@ use chain::{ChainError, ChainStore, FinalizedBlock};
 use commonware_broadcast::buffered;
 use commonware_consensus::{
     Reporters,
-    marshal::{
-        self,
-        core::Actor as MarshalActor,
-        resolver::p2p as backfill,
-        standard::Deferred,
-    },
+    marshal::{self, core::Actor as MarshalActor, resolver::p2p as backfill, standard::Deferred},
 };
 use commonware_cryptography::{Digested, Digestible as _, Signer as _, certificate::Verifier as _};
 use commonware_glue::stateful::{
@@ -37,7 +32,10 @@ use consensus::{
 };
 use execution::validate::TransactionRules;
 use ledger_api::{Head, Ledger};
-use pool::{Admission, Pool, gossip::{Gossip, GossipConfig}};
+use pool::{
+    Admission, Pool,
+    gossip::{Gossip, GossipConfig},
+};
 use rand_core::CryptoRng;
 use state::qmdb::{
     AccountsDb, CodeDb, Databases, StateConfig, StorageDb, database_config, empty_commitment,
@@ -263,7 +261,8 @@ where
     let accounts = sync_channels.register(0).await.map_err(closed)?;
     let storage = sync_channels.register(1).await.map_err(closed)?;
     let code = sync_channels.register(2).await.map_err(closed)?;
-    let service = |name| (context.child(name), public_key.clone(), (peers.clone(), blocker.clone()));
+    let service =
+        |name| (context.child(name), public_key.clone(), (peers.clone(), blocker.clone()));
     let (child, key, oracle) = service("sync_accounts");
     let accounts = syncing::serve::<E, AccountsDb<E>, O, B>(child, key, oracle, accounts);
     let (child, key, oracle) = service("sync_storage");
@@ -351,9 +350,7 @@ where
     )
     .start(mesh.transactions);
     let keeper = (Arc::clone(&core), marshal, schemes.clone());
-    context
-        .child("certificates")
-        .spawn(move |_| certificates::keep(keeper.0, keeper.1, keeper.2));
+    context.child("certificates").spawn(move |_| certificates::keep(keeper.0, keeper.1, keeper.2));
 
     let metrics_context = context.child("exposition");
     let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || metrics_context.encode());

@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use commonware_consensus::{Epochable as _, Reporter, Viewable as _, types::Epoch};
 use commonware_actor::Feedback;
+use commonware_consensus::{Epochable as _, Reporter, Viewable as _, types::Epoch};
 use commonware_utils::Participant;
 use consensus::{Activity, EpochSchemes};
 use types::ValidatorKey;

@@ -37,7 +37,8 @@ impl StateValidators {
     /// A validator with its organisation's name: from genesis, else its key.
     pub(crate) fn info(&self, key: ValidatorKey) -> ValidatorInfo {
         let known = self.0.genesis.validators.iter().find(|validator| validator.key == key);
-        let organisation = known.map_or_else(|| key.to_string(), |found| found.organisation.clone());
+        let organisation =
+            known.map_or_else(|| key.to_string(), |found| found.organisation.clone());
         ValidatorInfo { key, organisation }
     }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use alloy_primitives::{B256, Bytes, keccak256};
 use commonware_consensus::CertifiableBlock as _;
+use commonware_consensus::types::{Epocher as _, Height};
 use commonware_parallel::Strategy as _;
 use consensus::{ConsensusBlock, settings};
-use commonware_consensus::types::{Epocher as _, Height};
 use execution::{BlockEnvironment, BlockExecutor, BlockOutcome, DriveError, Mode, rules};
 use state::qmdb::{ApplyError, BatchReader, Batches, Sealed, apply_diff, commitment};
 use types::{Transaction, TransactionError};
@@ -122,9 +122,7 @@ impl App {
         recovered
             .into_iter()
             .enumerate()
-            .map(|(index, result)| {
-                result.map_err(|reason| Refused::Transaction { index, reason })
-            })
+            .map(|(index, result)| result.map_err(|reason| Refused::Transaction { index, reason }))
             .collect()
     }
 }
@@ -136,5 +134,9 @@ fn check_outcome(block: &ConsensusBlock, outcome: &BlockOutcome) -> Result<(), R
     equal("receiptsRoot", outcome.receipts_root, header.receipts_root)?;
     equal("logsBloom", outcome.logs_bloom, header.logs_bloom)?;
     let next = outcome.next_validators.as_ref().map(types::ValidatorSet::hash);
-    equal("extension.nextValidators", next.unwrap_or_default(), block.extension().next_validators_hash)
+    equal(
+        "extension.nextValidators",
+        next.unwrap_or_default(),
+        block.extension().next_validators_hash,
+    )
 }

@@ -198,9 +198,7 @@ impl BlockExecutor {
             Some(_) => Some(self.stored_validators()?),
             None => None,
         };
-        Ok(self
-            .progress
-            .outcome(&self.transactions, self.state.diff(), next_validators))
+        Ok(self.progress.outcome(&self.transactions, self.state.diff(), next_validators))
     }
 
     fn stored_validators(&mut self) -> Result<ValidatorSet, Pause> {

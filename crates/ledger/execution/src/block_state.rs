@@ -84,10 +84,7 @@ impl BlockState {
 
     /// The state before block 1: nothing is there, so nothing needs to be loaded.
     pub(crate) fn before_genesis(block_hashes: BlockHashes) -> Self {
-        Self {
-            empty: true,
-            ..Self::new(block_hashes)
-        }
+        Self { empty: true, ..Self::new(block_hashes) }
     }
 
     /// Whether a value was provided.
@@ -208,9 +205,7 @@ impl Database for BlockState {
         match self.parent {
             Some((parent, hash)) if number == parent => Ok(hash),
             Some((parent, _)) if number > parent => Ok(B256::ZERO),
-            _ => self
-                .storage(HISTORY_ADDRESS, history_slot(number))
-                .map(B256::from),
+            _ => self.storage(HISTORY_ADDRESS, history_slot(number)).map(B256::from),
         }
     }
 }
@@ -230,11 +225,7 @@ fn account_info(record: AccountRecord) -> AccountInfo {
 }
 
 fn account_record(info: &AccountInfo) -> AccountRecord {
-    AccountRecord {
-        nonce: info.nonce,
-        balance: info.balance,
-        code_hash: info.code_hash,
-    }
+    AccountRecord { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }
 }
 
 /// Whether a touched account without nonce, balance and code ceases to exist (EIP-161). Under older

@@ -79,11 +79,7 @@ pub(crate) fn transaction_env(transaction: &Transaction, rules: &ChainRules) -> 
         tx_type: transaction.type_byte(),
         caller: transaction.sender(),
         gas_limit: envelope.gas_limit(),
-        gas_price: if charged {
-            envelope.max_fee_per_gas()
-        } else {
-            0
-        },
+        gas_price: if charged { envelope.max_fee_per_gas() } else { 0 },
         gas_priority_fee: if charged { tip } else { tip.map(|_| 0) },
         kind: envelope.kind(),
         value: envelope.value(),

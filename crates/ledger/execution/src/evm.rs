@@ -77,15 +77,8 @@ impl<'a, DB: Database> LedgerEvm<'a, DB> {
         gate: &'a dyn CallGate,
     ) -> Self {
         let context: EvmContext<DB> = Context::new(database, configuration.spec);
-        let inner = context
-            .with_cfg(configuration)
-            .with_block(block)
-            .build_mainnet();
-        Self {
-            inner,
-            native,
-            gate,
-        }
+        let inner = context.with_cfg(configuration).with_block(block).build_mainnet();
+        Self { inner, native, gate }
     }
 
     /// Runs one transaction. Its changes wait for [`Self::take_changes`]; after an error there are
@@ -107,14 +100,10 @@ impl<'a, DB: Database> LedgerEvm<'a, DB> {
         transaction: TxEnv,
     ) -> Result<ExecutionResult, EVMError<DB::Error>> {
         self.inner.ctx.set_tx(transaction);
-        let payment = Payment::Block {
-            base_fee_burnt: false,
-        };
-        LedgerHandler::new(payment)
-            .run_system_call(self)
-            .inspect_err(|_| {
-                let _ = self.inner.ctx.journal_mut().finalize();
-            })
+        let payment = Payment::Block { base_fee_burnt: false };
+        LedgerHandler::new(payment).run_system_call(self).inspect_err(|_| {
+            let _ = self.inner.ctx.journal_mut().finalize();
+        })
     }
 
     /// The changes of what ran since the last time.
@@ -150,12 +139,7 @@ impl<DB: Database> EvmTr for LedgerEvm<'_, DB> {
 
     fn all(
         &self,
-    ) -> (
-        &Self::Context,
-        &Self::Instructions,
-        &Self::Precompiles,
-        &FrameStack<Self::Frame>,
-    ) {
+    ) -> (&Self::Context, &Self::Instructions, &Self::Precompiles, &FrameStack<Self::Frame>) {
         self.inner.all()
     }
 

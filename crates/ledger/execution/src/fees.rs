@@ -11,9 +11,7 @@ use crate::TransactionRules;
 pub fn effective_gas_price(transaction: &Transaction, rules: &TransactionRules) -> u128 {
     match rules.fee_mode {
         FeeMode::Free => 0,
-        FeeMode::Metered => transaction
-            .envelope()
-            .effective_gas_price(Some(rules.base_fee_wei)),
+        FeeMode::Metered => transaction.envelope().effective_gas_price(Some(rules.base_fee_wei)),
     }
 }
 

@@ -15,26 +15,14 @@ const INIT_CODES: [(&str, &str); 6] = [
         "deterministic-deployment-proxy.init.txt",
         include_str!("../predeploys/deterministic-deployment-proxy.init.txt"),
     ),
-    (
-        "multicall3.init.txt",
-        include_str!("../predeploys/multicall3.init.txt"),
-    ),
-    (
-        "createx.init.txt",
-        include_str!("../predeploys/createx.init.txt"),
-    ),
+    ("multicall3.init.txt", include_str!("../predeploys/multicall3.init.txt")),
+    ("createx.init.txt", include_str!("../predeploys/createx.init.txt")),
     (
         "safe-singleton-factory.init.txt",
         include_str!("../predeploys/safe-singleton-factory.init.txt"),
     ),
-    (
-        "entrypoint-0.7.init.txt",
-        include_str!("../predeploys/entrypoint-0.7.init.txt"),
-    ),
-    (
-        "entrypoint-0.8.init.txt",
-        include_str!("../predeploys/entrypoint-0.8.init.txt"),
-    ),
+    ("entrypoint-0.7.init.txt", include_str!("../predeploys/entrypoint-0.7.init.txt")),
+    ("entrypoint-0.8.init.txt", include_str!("../predeploys/entrypoint-0.8.init.txt")),
 ];
 
 /// One contract to deploy.
@@ -102,9 +90,8 @@ fn predeploy(entry: Entry) -> Result<Predeploy, String> {
         .find(|(file, _)| *file == entry.init_code_file)
         .map(|(_, text)| text.trim())
         .ok_or_else(|| format!("predeploy {name}: no file {}", entry.init_code_file))?;
-    let init_code: Bytes = text
-        .parse()
-        .map_err(|error| format!("predeploy {name}: init code: {error}"))?;
+    let init_code: Bytes =
+        text.parse().map_err(|error| format!("predeploy {name}: init code: {error}"))?;
     let creation = match (entry.kind, entry.from, entry.salt) {
         (Kind::Keyless, Some(from), _) => Creation::Keyless { from },
         (Kind::Create2, _, Some(salt)) => Creation::Create2 { salt },

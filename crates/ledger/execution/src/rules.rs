@@ -161,10 +161,7 @@ mod tests {
         let free = rules(&Arc::new(genesis()), 2);
         assert_eq!((free.fee_mode, free.base_fee_wei), (FeeMode::Free, 0));
         let metered = rules(&Arc::new(metered(7)), 2);
-        assert_eq!(
-            (metered.fee_mode, metered.base_fee_wei),
-            (FeeMode::Metered, 7)
-        );
+        assert_eq!((metered.fee_mode, metered.base_fee_wei), (FeeMode::Metered, 7));
         assert!(!metered.base_fee_burnt);
     }
 

@@ -128,10 +128,7 @@ impl Simulation {
         gas_max: u64,
     ) -> Result<Self, SimulateError> {
         let mut state = BlockState::new(rules.block_hashes.clone());
-        state.set_parent(
-            environment.number.saturating_sub(1),
-            environment.parent_hash,
-        );
+        state.set_parent(environment.number.saturating_sub(1), environment.parent_hash);
         for (address, pretended) in state_overrides {
             if pretended.state.is_some() && pretended.state_diff.is_some() {
                 return Err(SimulateError::OverrideFields(address));
@@ -139,13 +136,7 @@ impl Simulation {
             state.override_account(address, pretended);
         }
         block_overrides.apply(&mut environment);
-        Ok(Self {
-            environment,
-            rules,
-            state,
-            gas_max,
-            rounds: 0,
-        })
+        Ok(Self { environment, rules, state, gas_max, rounds: 0 })
     }
 
     /// Answers one key of [`Stopped::NeedState`].
@@ -189,9 +180,7 @@ pub async fn call(
     request: &CallRequest,
     reader: &impl StateReader,
 ) -> Result<CallResult, SimulateError> {
-    simulation
-        .drive(reader, |simulation| simulation.call(request))
-        .await
+    simulation.drive(reader, |simulation| simulation.call(request)).await
 }
 
 /// `eth_estimateGas` over a reader, in the calling task.
@@ -200,7 +189,5 @@ pub async fn estimate_gas(
     request: &CallRequest,
     reader: &impl StateReader,
 ) -> Result<u64, SimulateError> {
-    simulation
-        .drive(reader, |simulation| simulation.estimate_gas(request))
-        .await
+    simulation.drive(reader, |simulation| simulation.estimate_gas(request)).await
 }

@@ -22,13 +22,7 @@ pub fn beacon_root_slots(timestamp: u64) -> [U256; 2] {
 /// Address and code of EIP-2935's and EIP-4788's contracts.
 pub fn system_contracts() -> [(Address, Bytes); 2] {
     [
-        (
-            HISTORY_ADDRESS,
-            alloy_eips::eip2935::HISTORY_STORAGE_CODE.clone(),
-        ),
-        (
-            BEACON_ROOTS_ADDRESS,
-            alloy_eips::eip4788::BEACON_ROOTS_CODE.clone(),
-        ),
+        (HISTORY_ADDRESS, alloy_eips::eip2935::HISTORY_STORAGE_CODE.clone()),
+        (BEACON_ROOTS_ADDRESS, alloy_eips::eip4788::BEACON_ROOTS_CODE.clone()),
     ]
 }

@@ -39,10 +39,7 @@ pub(crate) struct MemoryReader {
 impl StateReader for MemoryReader {
     async fn read_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateValue>>, StateError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
-        Ok(keys
-            .iter()
-            .map(|key| self.values.get(key).cloned())
-            .collect())
+        Ok(keys.iter().map(|key| self.values.get(key).cloned()).collect())
     }
 }
 
@@ -51,11 +48,7 @@ impl MemoryReader {
     pub(crate) fn apply(&mut self, diff: &StateDiff) {
         assert!(diff.wiped.is_empty());
         for (key, change) in &diff.changes {
-            assert_eq!(
-                self.values.get(key),
-                change.previous.as_ref(),
-                "previous of {key:?}"
-            );
+            assert_eq!(self.values.get(key), change.previous.as_ref(), "previous of {key:?}");
             assert_ne!(change.previous, change.current, "{key:?} did not change");
             match &change.current {
                 Some(value) => self.values.insert(*key, value.clone()),
@@ -79,10 +72,7 @@ impl MemoryReader {
     }
 
     pub(crate) fn slot(&self, address: Address, slot: u64) -> U256 {
-        match self
-            .values
-            .get(&StateKey::Storage(address, U256::from(slot)))
-        {
+        match self.values.get(&StateKey::Storage(address, U256::from(slot))) {
             Some(StateValue::Storage(value)) => *value,
             _ => U256::ZERO,
         }
@@ -114,10 +104,7 @@ pub(crate) fn key(number: u8) -> Key {
 
 impl Key {
     pub(crate) fn sign_hash(&self, hash: B256) -> Signature {
-        let (signature, id) = self
-            .signing
-            .sign_prehash_recoverable(hash.as_slice())
-            .unwrap();
+        let (signature, id) = self.signing.sign_prehash_recoverable(hash.as_slice()).unwrap();
         let number = |bytes: &[u8]| U256::from_be_slice(bytes);
         Signature::new(
             number(&signature.r().to_bytes()),
@@ -141,11 +128,7 @@ impl Key {
         address: Address,
         nonce: u64,
     ) -> alloy_eips::eip7702::SignedAuthorization {
-        let authorization = Authorization {
-            chain_id: U256::from(CHAIN_ID),
-            address,
-            nonce,
-        };
+        let authorization = Authorization { chain_id: U256::from(CHAIN_ID), address, nonce };
         let signature = self.sign_hash(authorization.signature_hash());
         authorization.into_signed(signature)
     }
@@ -176,21 +159,14 @@ pub(crate) fn call(from: &Key, nonce: u64, to: Address, input: Bytes) -> Arc<Tra
 }
 
 pub(crate) fn genesis() -> Genesis {
-    let funded = AllocatedAccount {
-        balance: U256::from(1_000_000),
-        ..Default::default()
-    };
+    let funded = AllocatedAccount { balance: U256::from(1_000_000), ..Default::default() };
     Genesis {
         format: 1,
         chain_id: CHAIN_ID,
         ledger_id: 0,
         profile: Profile::Dev,
         time_ms: 1_700_000_000_000,
-        parameters: Parameters {
-            epoch_blocks: 4,
-            fee_recipient: COINBASE,
-            ..Default::default()
-        },
+        parameters: Parameters { epoch_blocks: 4, fee_recipient: COINBASE, ..Default::default() },
         validators: (1u8..=4)
             .map(|number| GenesisValidator {
                 organisation: format!("org{number}"),
@@ -266,24 +242,14 @@ impl Chain {
 
     /// Builds, verifies, applies.
     pub(crate) fn block(&mut self, transactions: Vec<Arc<Transaction>>) -> BlockOutcome {
-        let built = self
-            .execute(transactions.clone(), Mode::Build(BuildLimits::default()))
-            .unwrap();
-        let included = built
-            .included
-            .iter()
-            .map(|index| Arc::clone(&transactions[*index]))
-            .collect();
+        let built =
+            self.execute(transactions.clone(), Mode::Build(BuildLimits::default())).unwrap();
+        let included =
+            built.included.iter().map(|index| Arc::clone(&transactions[*index])).collect();
         let verified = self.execute(included, Mode::Verify).unwrap();
-        assert_eq!(
-            verified.included,
-            (0..built.included.len()).collect::<Vec<_>>()
-        );
-        let comparable = BlockOutcome {
-            included: verified.included.clone(),
-            rejected: vec![],
-            ..built.clone()
-        };
+        assert_eq!(verified.included, (0..built.included.len()).collect::<Vec<_>>());
+        let comparable =
+            BlockOutcome { included: verified.included.clone(), rejected: vec![], ..built.clone() };
         assert_eq!(comparable, verified);
         self.reader.apply(&built.diff);
         self.number += 1;
@@ -299,17 +265,14 @@ pub(crate) fn hash_of(number: u64) -> B256 {
 /// Init code that leaves `runtime` (up to 255 bytes) as the contract's code.
 pub(crate) fn init_code(runtime: &[u8]) -> Bytes {
     let length = u8::try_from(runtime.len()).unwrap();
-    let mut code = vec![
-        0x60, length, 0x60, 0x0c, 0x60, 0x00, 0x39, 0x60, length, 0x60, 0x00, 0xf3,
-    ];
+    let mut code = vec![0x60, length, 0x60, 0x0c, 0x60, 0x00, 0x39, 0x60, length, 0x60, 0x00, 0xf3];
     code.extend_from_slice(runtime);
     code.into()
 }
 
 /// Stores call data's first word in slot 0 and logs it without topics.
-pub(crate) const STORE: &[u8] = &[
-    0x5f, 0x35, 0x5f, 0x55, 0x5f, 0x35, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xa0, 0x00,
-];
+pub(crate) const STORE: &[u8] =
+    &[0x5f, 0x35, 0x5f, 0x55, 0x5f, 0x35, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xa0, 0x00];
 
 /// Reverts with call data's first word.
 pub(crate) const REVERT: &[u8] = &[0x5f, 0x35, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xfd];

@@ -93,10 +93,7 @@ pub fn check_account(
     }
     let cost = cost_max(transaction, rules);
     if account.balance < cost {
-        return Err(InvalidTransaction::InsufficientFunds {
-            balance: account.balance,
-            cost,
-        });
+        return Err(InvalidTransaction::InsufficientFunds { balance: account.balance, cost });
     }
     Ok(())
 }
@@ -118,13 +115,7 @@ pub fn cost_max(transaction: &Transaction, rules: &TransactionRules) -> U256 {
 pub fn intrinsic_gas(transaction: &Transaction) -> (u64, u64) {
     let envelope = transaction.envelope();
     let (accounts, slots) = envelope.access_list().map_or((0, 0), |list| {
-        (
-            list.0.len(),
-            list.0
-                .iter()
-                .map(|item| item.storage_keys.len())
-                .sum::<usize>(),
-        )
+        (list.0.len(), list.0.iter().map(|item| item.storage_keys.len()).sum::<usize>())
     });
     let gas = GAS_PARAMETERS.initial_tx_gas(
         envelope.input(),
@@ -143,10 +134,9 @@ fn check_chain(
 ) -> Result<(), InvalidTransaction> {
     match transaction.envelope().chain_id() {
         None => Err(InvalidTransaction::NotReplayProtected),
-        Some(chain_id) if chain_id != rules.chain_id => Err(InvalidTransaction::ChainId {
-            found: chain_id,
-            expected: rules.chain_id,
-        }),
+        Some(chain_id) if chain_id != rules.chain_id => {
+            Err(InvalidTransaction::ChainId { found: chain_id, expected: rules.chain_id })
+        }
         Some(_) => Ok(()),
     }
 }
@@ -179,10 +169,7 @@ fn check_gas(
 ) -> Result<(), InvalidTransaction> {
     let gas = transaction.gas_limit();
     if gas > rules.block_gas_limit {
-        return Err(InvalidTransaction::ExceedsBlockGasLimit {
-            gas,
-            limit: rules.block_gas_limit,
-        });
+        return Err(InvalidTransaction::ExceedsBlockGasLimit { gas, limit: rules.block_gas_limit });
     }
     let (needed, floor) = intrinsic_gas(transaction);
     if gas < needed {

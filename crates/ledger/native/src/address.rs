@@ -31,18 +31,10 @@ mod tests {
 
     #[test]
     fn addresses_carry_the_number() {
-        assert_eq!(
-            native_address(1),
-            address!("4845514900000000000000000000000000000001")
-        );
-        assert_eq!(
-            native_address(0x0110),
-            address!("4845514900000000000000000000000000000110")
-        );
+        assert_eq!(native_address(1), address!("4845514900000000000000000000000000000001"));
+        assert_eq!(native_address(0x0110), address!("4845514900000000000000000000000000000110"));
         assert!(is_reserved(native_address(0xffff)));
-        assert!(!is_reserved(address!(
-            "4845514900000000000000000000000000010001"
-        )));
+        assert!(!is_reserved(address!("4845514900000000000000000000000000010001")));
         assert!(!is_reserved(Address::ZERO));
     }
 }

@@ -71,12 +71,7 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// Begins a call.
     pub fn new(call: CallContext, block: BlockContext, host: &'a mut dyn Host) -> Self {
-        Self {
-            gas_remaining: call.gas_limit,
-            call,
-            block,
-            host,
-        }
+        Self { gas_remaining: call.gas_limit, call, block, host }
     }
 
     /// The call being served.
@@ -146,18 +141,11 @@ impl<'a> Context<'a> {
         let data: LogData = event.encode_log_data();
         let topics = data.topics().len() as u64 * gas::LOG_TOPIC;
         self.charge(gas::LOG + topics + data.data.len() as u64 * gas::LOG_BYTE)?;
-        self.host.log(Log {
-            address: self.call.target,
-            data,
-        });
+        self.host.log(Log { address: self.call.target, data });
         Ok(())
     }
 
     fn refuse_static(&self) -> Result<(), Failure> {
-        if self.call.is_static {
-            Err(Failure::StaticViolation)
-        } else {
-            Ok(())
-        }
+        if self.call.is_static { Err(Failure::StaticViolation) } else { Ok(()) }
     }
 }

@@ -26,12 +26,7 @@ pub struct NativeTable(BTreeMap<Address, Arc<dyn NativeContract>>);
 impl NativeTable {
     /// The contracts of a ledger; a later one replaces an earlier one at the same address.
     pub fn new(contracts: impl IntoIterator<Item = Arc<dyn NativeContract>>) -> Self {
-        Self(
-            contracts
-                .into_iter()
-                .map(|contract| (contract.address(), contract))
-                .collect(),
-        )
+        Self(contracts.into_iter().map(|contract| (contract.address(), contract)).collect())
     }
 
     /// The contract at an address.
@@ -56,9 +51,7 @@ impl std::fmt::Debug for NativeTable {
 pub fn decode_call<I: SolInterface>(context: &mut Context<'_>, input: &[u8]) -> Result<I, Failure> {
     context.charge(gas::CALL + gas::words(input.len()) * gas::WORD)?;
     if input.len() > INPUT_BYTES_MAX {
-        return Err(Failure::reason(
-            "call data exceeds the limit of a native contract",
-        ));
+        return Err(Failure::reason("call data exceeds the limit of a native contract"));
     }
     I::abi_decode_validate(input).map_err(|_| Failure::Revert(Bytes::new()))
 }

@@ -19,11 +19,7 @@ pub struct MemoryHost {
 impl Host for MemoryHost {
     fn load(&mut self, address: Address, slot: U256) -> Result<Loaded, HostError> {
         let is_cold = self.warm.insert((address, slot));
-        let value = self
-            .storage
-            .get(&(address, slot))
-            .copied()
-            .unwrap_or_default();
+        let value = self.storage.get(&(address, slot)).copied().unwrap_or_default();
         Ok(Loaded { value, is_cold })
     }
 

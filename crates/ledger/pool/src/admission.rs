@@ -37,11 +37,7 @@ type Prepared = Result<Arc<Transaction>, Refusal>;
 impl<R: StateReader + Clone + 'static, S: Strategy> Admission<R, S> {
     /// Admission to `pool`.
     pub const fn new(pool: Arc<Pool>, reader: R, strategy: S) -> Self {
-        Self {
-            pool,
-            reader,
-            strategy,
-        }
+        Self { pool, reader, strategy }
     }
 
     /// Everything that needs no state, in parallel. What is known costs a hash.
@@ -52,19 +48,11 @@ impl<R: StateReader + Clone + 'static, S: Strategy> Admission<R, S> {
             let hashes = strategy.map_collect_vec(&encoded, keccak256);
             let known: Vec<bool> = match origin {
                 Origin::Local => hashes.iter().map(|hash| pool.contains(hash)).collect(),
-                Origin::Peer => pool
-                    .unknown(&hashes)
-                    .into_iter()
-                    .map(|unknown| !unknown)
-                    .collect(),
+                Origin::Peer => pool.unknown(&hashes).into_iter().map(|unknown| !unknown).collect(),
             };
             let rules = *pool.rules();
             strategy.map_collect_vec(encoded.into_iter().zip(known), |(bytes, known)| {
-                if known {
-                    Err(Refusal::AlreadyKnown)
-                } else {
-                    decode(bytes, &rules)
-                }
+                if known { Err(Refusal::AlreadyKnown) } else { decode(bytes, &rules) }
             })
         };
         self.strategy.spawn(count, work).await
@@ -75,11 +63,8 @@ impl<R: StateReader + Clone + 'static, S: Strategy> Admission<R, S> {
         &self,
         prepared: &[Prepared],
     ) -> Result<BTreeMap<Address, Option<AccountRecord>>, Refusal> {
-        let senders: BTreeMap<Address, ()> = prepared
-            .iter()
-            .flatten()
-            .map(|transaction| (transaction.sender(), ()))
-            .collect();
+        let senders: BTreeMap<Address, ()> =
+            prepared.iter().flatten().map(|transaction| (transaction.sender(), ())).collect();
         let keys: Vec<StateKey> = senders.keys().copied().map(StateKey::Account).collect();
         if keys.is_empty() {
             return Ok(BTreeMap::new());
@@ -89,10 +74,7 @@ impl<R: StateReader + Clone + 'static, S: Strategy> Admission<R, S> {
             Some(StateValue::Account(record)) => Some(record),
             _ => None,
         };
-        Ok(senders
-            .into_keys()
-            .zip(values.into_iter().map(record))
-            .collect())
+        Ok(senders.into_keys().zip(values.into_iter().map(record)).collect())
     }
 
     async fn admit_batch(&self, encoded: Vec<Bytes>, origin: Origin) -> Vec<Result<B256, Refusal>> {
@@ -102,14 +84,9 @@ impl<R: StateReader + Clone + 'static, S: Strategy> Admission<R, S> {
             let accounts = accounts.as_ref().map_err(Clone::clone)?;
             let account = accounts.get(&transaction.sender()).copied().flatten();
             let hash = transaction.hash();
-            self.pool
-                .insert_checked(transaction, account, origin)
-                .map(|_| hash)
+            self.pool.insert_checked(transaction, account, origin).map(|_| hash)
         };
-        prepared
-            .into_iter()
-            .map(|prepared| prepared.and_then(insert))
-            .collect()
+        prepared.into_iter().map(|prepared| prepared.and_then(insert)).collect()
     }
 }
 

@@ -98,16 +98,8 @@ impl Contents {
         candidate: Candidate,
         promoted: &mut Vec<B256>,
     ) -> Result<Inserted, Refusal> {
-        let Candidate {
-            transaction,
-            account,
-            origin,
-        } = candidate;
-        let (hash, sender, nonce) = (
-            transaction.hash(),
-            transaction.sender(),
-            transaction.nonce(),
-        );
+        let Candidate { transaction, account, origin } = candidate;
+        let (hash, sender, nonce) = (transaction.hash(), transaction.sender(), transaction.nonce());
         self.check_new(&hash, origin)?;
         let account_nonce = account.as_ref().map_or(0, |account| account.nonce);
         let next = self.next_nonce(sender, account_nonce);
@@ -116,11 +108,7 @@ impl Contents {
             return Err(Refusal::NonceTooLow { next, nonce });
         }
         check_account(&transaction, account.as_ref(), &self.rules)?;
-        let held = self
-            .lanes
-            .get(&sender)
-            .and_then(|lane| lane.slots.get(&nonce))
-            .cloned();
+        let held = self.lanes.get(&sender).and_then(|lane| lane.slots.get(&nonce)).cloned();
         let executable = match held {
             Some(held) => self.replace(held, transaction)?,
             None => self.add(transaction, next)?,
@@ -128,11 +116,7 @@ impl Contents {
         if origin == Origin::Local && self.unannounced.len() < UNANNOUNCED_MAX {
             self.unannounced.push_back(hash);
         }
-        let inserted = if executable.is_empty() {
-            Inserted::Queued
-        } else {
-            Inserted::Executable
-        };
+        let inserted = if executable.is_empty() { Inserted::Queued } else { Inserted::Executable };
         promoted.extend(executable);
         Ok(inserted)
     }
@@ -164,30 +148,17 @@ impl Contents {
         if !raises_fees(&held.transaction, &new) {
             return Err(Refusal::ReplacementUnderpriced);
         }
-        let grown = new
-            .encoded()
-            .len()
-            .saturating_sub(held.transaction.encoded().len());
+        let grown = new.encoded().len().saturating_sub(held.transaction.encoded().len());
         if self.bytes.saturating_add(grown) > self.config.bytes_max {
-            return Err(Refusal::Full {
-                limit: self.config.bytes_max,
-                unit: "bytes",
-            });
+            return Err(Refusal::Full { limit: self.config.bytes_max, unit: "bytes" });
         }
         let (hash, sender, nonce) = (new.hash(), new.sender(), new.nonce());
         self.forget_hash(&held.transaction);
         self.hold_hash(&new, held.arrival);
         let tip = self.tip(&new);
-        let lane = self
-            .lanes
-            .get_mut(&sender)
-            .expect("the held transaction has a lane");
+        let lane = self.lanes.get_mut(&sender).expect("the held transaction has a lane");
         let executable = lane.is_executable(nonce);
-        let slot = Slot {
-            transaction: new,
-            tip,
-            ..held
-        };
+        let slot = Slot { transaction: new, tip, ..held };
         if !executable {
             self.queued.insert((slot.since_height, slot.arrival), hash);
         }
@@ -200,28 +171,17 @@ impl Contents {
     fn add(&mut self, new: Arc<Transaction>, next: u64) -> Result<Vec<B256>, Refusal> {
         let (hash, sender, nonce) = (new.hash(), new.sender(), new.nonce());
         self.check_lane(sender, nonce, next)?;
-        let end = self
-            .lanes
-            .get(&sender)
-            .map_or(next, |lane| lane.executable_end);
+        let end = self.lanes.get(&sender).map_or(next, |lane| lane.executable_end);
         self.make_room(new.encoded().len(), nonce == end)?;
         let arrival = self.next_arrival;
         self.next_arrival += 1;
         self.hold_hash(&new, arrival);
         let since_height = self.height;
         let tip = self.tip(&new);
-        let slot = Slot {
-            transaction: new,
-            arrival,
-            tip,
-            since_height,
-        };
+        let slot = Slot { transaction: new, arrival, tip, since_height };
         // Queued until `promote` finds that no nonce is missing below it.
         self.queued.insert((since_height, arrival), hash);
-        let lane = self
-            .lanes
-            .entry(sender)
-            .or_insert_with(|| Lane::new(sender, next));
+        let lane = self.lanes.entry(sender).or_insert_with(|| Lane::new(sender, next));
         lane.slots.insert(nonce, slot);
         Ok(self.promote(sender))
     }
@@ -229,27 +189,16 @@ impl Contents {
     fn check_lane(&self, sender: Address, nonce: u64, next: u64) -> Result<(), Refusal> {
         let lane = self.lanes.get(&sender);
         let (end, executable, held) = lane.map_or((next, 0, 0), |lane| {
-            (
-                lane.executable_end,
-                lane.executable_count(),
-                lane.slots.len(),
-            )
+            (lane.executable_end, lane.executable_count(), lane.slots.len())
         });
         let limit = self.config.nonce_gap_max;
         if nonce.saturating_sub(end) > limit {
-            return Err(Refusal::NonceTooHigh {
-                next: end,
-                nonce,
-                limit,
-            });
+            return Err(Refusal::NonceTooHigh { next: end, nonce, limit });
         }
         // A nonce below the end of the queue fills a gap and may make all of it executable.
         let limit = self.config.lane_transactions_max;
         if executable >= limit {
-            return Err(Refusal::SenderFull {
-                held: executable,
-                limit,
-            });
+            return Err(Refusal::SenderFull { held: executable, limit });
         }
         let limit = self.config.sender_share_max;
         if held >= limit && self.is_under_pressure() {
@@ -280,15 +229,9 @@ impl Contents {
     fn make_room(&mut self, bytes: usize, executable: bool) -> Result<(), Refusal> {
         loop {
             let refusal = if self.by_hash.len() >= self.config.transactions_max {
-                Refusal::Full {
-                    limit: self.config.transactions_max,
-                    unit: "transactions",
-                }
+                Refusal::Full { limit: self.config.transactions_max, unit: "transactions" }
             } else if self.bytes.saturating_add(bytes) > self.config.bytes_max {
-                Refusal::Full {
-                    limit: self.config.bytes_max,
-                    unit: "bytes",
-                }
+                Refusal::Full { limit: self.config.bytes_max, unit: "bytes" }
             } else {
                 return Ok(());
             };
@@ -372,20 +315,13 @@ impl Contents {
         };
         let (sender, nonce) = (transaction.sender(), transaction.nonce());
         self.forget_hash(&transaction);
-        let lane = self
-            .lanes
-            .get_mut(&sender)
-            .expect("every transaction has a lane");
+        let lane = self.lanes.get_mut(&sender).expect("every transaction has a lane");
         let executable = lane.is_executable(nonce);
-        let slot = lane
-            .slots
-            .remove(&nonce)
-            .expect("every transaction has a slot");
+        let slot = lane.slots.remove(&nonce).expect("every transaction has a slot");
         if executable {
             for (_, behind) in lane.slots.range_mut(nonce..lane.executable_end) {
                 behind.since_height = self.height;
-                self.queued
-                    .insert((self.height, behind.arrival), behind.transaction.hash());
+                self.queued.insert((self.height, behind.arrival), behind.transaction.hash());
             }
             lane.executable_end = nonce;
         }
@@ -403,10 +339,7 @@ impl Contents {
             self.queued.remove(&(slot.since_height, slot.arrival));
         }
         self.refresh_head(sender);
-        promoted
-            .into_iter()
-            .map(|slot| slot.transaction.hash())
-            .collect()
+        promoted.into_iter().map(|slot| slot.transaction.hash()).collect()
     }
 
     /// Brings the index of heads up to date with a lane, and forgets the lane once it is empty.
@@ -491,10 +424,7 @@ impl Contents {
         assert_eq!((self.by_hash.len(), self.by_arrival.len()), (count, count));
         assert_eq!(
             self.bytes,
-            self.by_hash
-                .values()
-                .map(|held| held.encoded().len())
-                .sum::<usize>()
+            self.by_hash.values().map(|held| held.encoded().len()).sum::<usize>()
         );
         assert!(count <= self.config.transactions_max && self.bytes <= self.config.bytes_max);
     }

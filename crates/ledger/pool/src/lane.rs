@@ -52,12 +52,7 @@ impl Lane {
     /// Place of the transaction at `nonce`.
     pub(crate) fn place(&self, nonce: u64) -> Option<Place> {
         let slot = self.slots.get(&nonce)?;
-        Some(Place {
-            tip: Reverse(slot.tip),
-            arrival: slot.arrival,
-            sender: self.sender,
-            nonce,
-        })
+        Some(Place { tip: Reverse(slot.tip), arrival: slot.arrival, sender: self.sender, nonce })
     }
 
     pub(crate) fn is_executable(&self, nonce: u64) -> bool {

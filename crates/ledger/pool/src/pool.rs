@@ -91,10 +91,7 @@ impl Pool {
             workers: Waiters::default(),
             announcers: Waiters::default(),
         };
-        Self {
-            rules,
-            state: Mutex::new(state),
-        }
+        Self { rules, state: Mutex::new(state) }
     }
 
     /// The rules that transactions are checked by.
@@ -126,11 +123,7 @@ impl Pool {
     ) -> Result<Inserted, Refusal> {
         let mut state = self.lock();
         let mut promoted = Vec::new();
-        let candidate = Candidate {
-            transaction,
-            account,
-            origin,
-        };
+        let candidate = Candidate { transaction, account, origin };
         let result = state.contents.insert(candidate, &mut promoted);
         state.became_executable(&promoted);
         if result.is_ok() && origin == Origin::Local {
@@ -153,11 +146,7 @@ impl Pool {
         bytes_max: usize,
         count_max: usize,
     ) -> Vec<Arc<Transaction>> {
-        let room = Room {
-            gas: gas_max,
-            bytes: bytes_max,
-            count: count_max,
-        };
+        let room = Room { gas: gas_max, bytes: bytes_max, count: count_max };
         selection::select(&self.lock().contents, excluded, ancestor_nonces, room)
     }
 
@@ -217,10 +206,7 @@ impl Pool {
     /// [`Self::get`] for many, under one lock.
     pub fn get_many(&self, hashes: &[B256]) -> Vec<Option<Arc<Transaction>>> {
         let state = self.lock();
-        hashes
-            .iter()
-            .map(|hash| state.contents.by_hash.get(hash).cloned())
-            .collect()
+        hashes.iter().map(|hash| state.contents.by_hash.get(hash).cloned()).collect()
     }
 
     /// Whether the pool holds the transaction.
@@ -231,21 +217,14 @@ impl Pool {
     /// Those of `hashes` that the pool neither holds nor has dropped a short time ago.
     pub(crate) fn unknown(&self, hashes: &[B256]) -> Vec<bool> {
         let state = self.lock();
-        hashes
-            .iter()
-            .map(|hash| !state.contents.knows(hash))
-            .collect()
+        hashes.iter().map(|hash| !state.contents.knows(hash)).collect()
     }
 
     /// First nonce of the account that neither the state (`state_nonce`) nor an executable
     /// transaction uses.
     pub fn pending_nonce(&self, address: Address, state_nonce: u64) -> u64 {
         let state = self.lock();
-        state
-            .contents
-            .lanes
-            .get(&address)
-            .map_or(state_nonce, |lane| lane.first_gap(state_nonce))
+        state.contents.lanes.get(&address).map_or(state_nonce, |lane| lane.first_gap(state_nonce))
     }
 
     /// How much the pool holds.
@@ -337,9 +316,7 @@ impl Pool {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("nothing panics while it holds the pool")
+        self.state.lock().expect("nothing panics while it holds the pool")
     }
 
     #[cfg(test)]
@@ -350,11 +327,7 @@ impl Pool {
 
 impl PoolContent {
     fn push(&mut self, transaction: &Arc<Transaction>, executable: bool) {
-        let list = if executable {
-            &mut self.executable
-        } else {
-            &mut self.queued
-        };
+        let list = if executable { &mut self.executable } else { &mut self.queued };
         list.push(Arc::clone(transaction));
     }
 }
@@ -364,10 +337,6 @@ fn has_work(
     excluded: &HashSet<B256>,
     ancestor_nonces: &BTreeMap<Address, u64>,
 ) -> bool {
-    let room = Room {
-        gas: u64::MAX,
-        bytes: usize::MAX,
-        count: 1,
-    };
+    let room = Room { gas: u64::MAX, bytes: usize::MAX, count: 1 };
     !selection::select(contents, excluded, ancestor_nonces, room).is_empty()
 }

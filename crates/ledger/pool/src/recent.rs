@@ -14,11 +14,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     /// Holds at most `entries_max` entries and at least the newest half of that.
     pub(crate) fn new(entries_max: usize) -> Self {
         let generation_max = (entries_max / 2).max(1);
-        Self {
-            young: HashMap::new(),
-            old: HashMap::new(),
-            generation_max,
-        }
+        Self { young: HashMap::new(), old: HashMap::new(), generation_max }
     }
 
     pub(crate) fn insert(&mut self, key: K, value: V) {

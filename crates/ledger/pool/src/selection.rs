@@ -56,11 +56,7 @@ pub(crate) fn select(
     ancestor_nonces: &BTreeMap<Address, u64>,
     mut room: Room,
 ) -> Vec<Arc<Transaction>> {
-    let mut merge = Merge {
-        contents,
-        excluded,
-        front: BinaryHeap::new(),
-    };
+    let mut merge = Merge { contents, excluded, front: BinaryHeap::new() };
     for (sender, nonce) in ancestor_nonces {
         merge.push(*sender, *nonce);
     }

@@ -151,10 +151,7 @@ fn set_next(context: &mut Context<'_>, keys: Vec<B256>) -> Result<(), Failure> {
     let keys = checked_set(keys)?;
     PENDING.write(context, &keys)?;
     let from_epoch = current_epoch(context)?.saturating_add(1);
-    context.emit(&IValidators::NextValidatorsSet {
-        fromEpoch: from_epoch,
-        keys,
-    })
+    context.emit(&IValidators::NextValidatorsSet { fromEpoch: from_epoch, keys })
 }
 
 /// Sorts the keys; refuses what is no set.
@@ -177,11 +174,7 @@ fn checked_set(mut keys: Vec<B256>) -> Result<Vec<B256>, Failure> {
 
 fn next_keys(context: &mut Context<'_>) -> Result<Vec<B256>, Failure> {
     let pending = PENDING.read(context)?;
-    if pending.is_empty() {
-        CURRENT.read(context)
-    } else {
-        Ok(pending)
-    }
+    if pending.is_empty() { CURRENT.read(context) } else { Ok(pending) }
 }
 
 fn current_epoch(context: &mut Context<'_>) -> Result<u64, Failure> {

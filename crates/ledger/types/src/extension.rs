@@ -6,9 +6,7 @@
 use alloy_primitives::{B256, keccak256};
 use alloy_rlp::{Decodable, Encodable, Header as RlpHeader};
 
-use crate::{
-    DecodeError, StateCommitment, ValidatorKey, limits::EXTENSION_BYTES_MAX,
-};
+use crate::{DecodeError, StateCommitment, ValidatorKey, limits::EXTENSION_BYTES_MAX};
 
 /// The version written by this release.
 pub const EXTENSION_VERSION: u8 = 1;

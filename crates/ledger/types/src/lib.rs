@@ -26,7 +26,9 @@ pub use certificate::{Certificate, ValidatorSignature, quorum, signed_bytes};
 pub use error::DecodeError;
 pub use extension::{EXTENSION_VERSION, Extension};
 pub use genesis::{AllocatedAccount, Genesis, GenesisError, GenesisValidator, Profile};
-pub use header::{EMPTY_OMMERS_HASH, EMPTY_REQUESTS_HASH, Header, blank_header, decode_header, next_mix_hash};
+pub use header::{
+    EMPTY_OMMERS_HASH, EMPTY_REQUESTS_HASH, Header, blank_header, decode_header, next_mix_hash,
+};
 pub use ids::{ChainId, Incarnation, LedgerId};
 pub use namespace::Namespace;
 pub use parameters::{FeeMode, Parameters};

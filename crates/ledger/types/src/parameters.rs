@@ -71,7 +71,12 @@ impl Parameters {
                 Err(format!("parameters.{name} is {value}, allowed are {low} to {high}"))
             }
         };
-        range("block_gas_limit", self.block_gas_limit, 1_000_000, crate::limits::BLOCK_GAS_LIMIT_MAX)?;
+        range(
+            "block_gas_limit",
+            self.block_gas_limit,
+            1_000_000,
+            crate::limits::BLOCK_GAS_LIMIT_MAX,
+        )?;
         range("epoch_blocks", self.epoch_blocks, 4, 1_000_000)?;
         range("interval_min_ms", self.interval_min_ms, 0, 60_000)?;
         range("interval_idle_ms", self.interval_idle_ms, 0, 60_000)?;

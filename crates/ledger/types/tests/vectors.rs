@@ -48,7 +48,8 @@ fn genesis() -> Genesis {
 }
 
 fn empty_state() -> StateCommitment {
-    let current = |root, ops_root| DatabaseCommitment { root, ops_root, range_start: 0, range_end: 1 };
+    let current =
+        |root, ops_root| DatabaseCommitment { root, ops_root, range_start: 0, range_end: 1 };
     StateCommitment {
         accounts: current(
             b256!("e80cce8fa138450eaead3fc11fadfa45b26cb5952c46f179b1408a5588038c18"),
@@ -118,12 +119,20 @@ fn vectors() -> Value {
         vec![B256::repeat_byte(0x33)],
         Bytes::from(vec![0x44; 5]),
     );
-    let receipt =
-        Receipt { transaction_type: 0, success: true, cumulative_gas_used: 21_000, logs: vec![log] };
+    let receipt = Receipt {
+        transaction_type: 0,
+        success: true,
+        cumulative_gas_used: 21_000,
+        logs: vec![log],
+    };
     let typed = Receipt { transaction_type: 2, ..receipt.clone() };
     let block1 = child(&block0, transaction.encoded(), &receipt);
-    let namespace =
-        Namespace { chain_id: genesis.chain_id, genesis_hash: block0.hash(), ledger_id: 0, incarnation: 0 };
+    let namespace = Namespace {
+        chain_id: genesis.chain_id,
+        genesis_hash: block0.hash(),
+        ledger_id: 0,
+        incarnation: 0,
+    };
     let certificate = Certificate {
         epoch: 0,
         view: 300,

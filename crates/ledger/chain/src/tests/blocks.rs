@@ -54,10 +54,7 @@ fn another_block_at_a_final_height_is_refused() {
     blocks.iter().for_each(|block| store.append(block).unwrap());
     let other = block(1, blocks[0].block.hash(), vec![]);
     let error = store.append(&other).unwrap_err();
-    assert!(
-        matches!(error, ChainError::Conflict { height: 1, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, ChainError::Conflict { height: 1, .. }), "{error}");
     check_block(&store, &blocks[1]);
 }
 
@@ -68,32 +65,11 @@ fn a_gap_or_a_strange_parent_is_refused() {
     let store = open(folder.path());
     store.append(&blocks[1]).unwrap();
     let error = store.append(&blocks[3]).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ChainError::Gap {
-                next: 2,
-                offered: 3
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, ChainError::Gap { next: 2, offered: 3 }), "{error}");
     let error = store.append(&blocks[0]).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ChainError::Gap {
-                next: 2,
-                offered: 0
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, ChainError::Gap { next: 2, offered: 0 }), "{error}");
     let error = store.append(&block(2, word(5), vec![])).unwrap_err();
-    assert!(
-        matches!(error, ChainError::WrongParent { height: 2, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, ChainError::WrongParent { height: 2, .. }), "{error}");
     assert_eq!((store.lowest(), store.head()), (Some(1), Some(1)));
     store.append(&blocks[2]).unwrap();
 }
@@ -105,17 +81,7 @@ fn parts_that_differ_in_number_are_refused() {
     let mut block = plain_chain(1).remove(0);
     block.senders.push(address(1));
     let error = store.append(&block).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ChainError::Uneven {
-                senders: 3,
-                receipts: 2,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, ChainError::Uneven { senders: 3, receipts: 2, .. }), "{error}");
     assert_eq!(store.head(), None);
 }
 
@@ -125,13 +91,9 @@ fn a_certificate_counts_once_its_block_is_there() {
     let blocks = plain_chain(6);
     let store = open(folder.path());
     store.put_certificate(4, &certificate(&blocks[4])).unwrap();
-    blocks[..4]
-        .iter()
-        .for_each(|block| store.append(block).unwrap());
+    blocks[..4].iter().for_each(|block| store.append(block).unwrap());
     assert_eq!(store.certificate_at_or_above(2).unwrap(), None);
-    blocks[4..]
-        .iter()
-        .for_each(|block| store.append(block).unwrap());
+    blocks[4..].iter().for_each(|block| store.append(block).unwrap());
     let expected = Some((4, certificate(&blocks[4])));
     for number in 0..=4 {
         assert_eq!(store.certificate_at_or_above(number).unwrap(), expected);
@@ -144,34 +106,17 @@ fn a_certificate_counts_once_its_block_is_there() {
 fn another_disk_format_is_refused_by_its_number() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    store
-        .tables
-        .meta
-        .insert("format", 7u32.to_be_bytes())
-        .unwrap();
+    store.tables.meta.insert("format", 7u32.to_be_bytes()).unwrap();
     drop(store);
-    let error = ChainStore::open(folder.path(), ChainOptions::default())
-        .err()
-        .unwrap();
-    assert!(
-        matches!(
-            error,
-            ChainError::Format {
-                found: 7,
-                supported: 1
-            }
-        ),
-        "{error}"
-    );
+    let error = ChainStore::open(folder.path(), ChainOptions::default()).err().unwrap();
+    assert!(matches!(error, ChainError::Format { found: 7, supported: 1 }), "{error}");
 }
 
 #[test]
 fn a_second_process_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let _store = open(folder.path());
-    let error = ChainStore::open(folder.path(), ChainOptions::default())
-        .err()
-        .unwrap();
+    let error = ChainStore::open(folder.path(), ChainOptions::default()).err().unwrap();
     assert!(error.to_string().contains("another process"), "{error}");
 }
 
@@ -195,10 +140,7 @@ fn damaged_values_are_errors_that_name_the_place() {
     for (number, what) in [(1, "body"), (2, "receipts"), (3, "header"), (4, "header")] {
         let error = store.block(number).unwrap_err();
         assert!(matches!(error, ChainError::Damaged { .. }), "{error}");
-        assert!(
-            error.to_string().contains(&format!("{what} at {number}")),
-            "{error}"
-        );
+        assert!(error.to_string().contains(&format!("{what} at {number}")), "{error}");
     }
     check_block(&store, &blocks[0]);
     check_block(&store, &blocks[5]);
@@ -208,26 +150,17 @@ fn damaged_values_are_errors_that_name_the_place() {
 fn a_damaged_head_is_found_at_opening() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    plain_chain(3)
-        .iter()
-        .for_each(|block| store.append(block).unwrap());
+    plain_chain(3).iter().for_each(|block| store.append(block).unwrap());
     store.tables.receipts.remove(2u64.to_be_bytes()).unwrap();
     drop(store);
-    let error = ChainStore::open(folder.path(), ChainOptions::default())
-        .err()
-        .unwrap();
-    assert!(
-        error.to_string().contains("receipts at 2: is absent"),
-        "{error}"
-    );
+    let error = ChainStore::open(folder.path(), ChainOptions::default()).err().unwrap();
+    assert!(error.to_string().contains("receipts at 2: is absent"), "{error}");
 }
 
 #[test]
 fn a_path_that_is_no_folder_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let error = ChainStore::open(file.path(), ChainOptions::default())
-        .err()
-        .unwrap();
+    let error = ChainStore::open(file.path(), ChainOptions::default()).err().unwrap();
     assert!(matches!(error, ChainError::Storage(_)), "{error}");
 }
 
@@ -244,9 +177,7 @@ fn readers_see_whole_blocks_while_a_writer_appends() {
                 let Some(above) = blocks.get(next) else {
                     return seen;
                 };
-                next.checked_sub(1)
-                    .into_iter()
-                    .for_each(|head| check_block(&store, &blocks[head]));
+                next.checked_sub(1).into_iter().for_each(|head| check_block(&store, &blocks[head]));
                 // What is above the head must be invisible by hash too, unless the head has moved.
                 let early = store.number(above.block.hash()).unwrap();
                 assert!(early.is_none_or(|number| store.head() >= Some(number)));

@@ -46,17 +46,11 @@ fn transfers(number: u64, parent: B256) -> FinalizedBlock {
     let empty = block(number, parent, vec![]).block;
     let numbers = number * TRANSFERS..(number + 1) * TRANSFERS;
     let transactions = numbers.clone().map(transaction).collect();
-    let block = Block::new(
-        empty.header().clone(),
-        empty.extension().clone(),
-        transactions,
-    );
+    let block = Block::new(empty.header().clone(), empty.extension().clone(), transactions);
     FinalizedBlock {
         block: Arc::new(block),
         receipts: numbers.clone().map(transfer).collect(),
-        senders: numbers
-            .map(|n| alloy_primitives::Address::from_word(account(n * 7)))
-            .collect(),
+        senders: numbers.map(|n| alloy_primitives::Address::from_word(account(n * 7))).collect(),
     }
 }
 
@@ -65,29 +59,14 @@ fn diff(number: u64) -> StateDiff {
     let mut diff = StateDiff::default();
     for n in number * TRANSFERS..(number + 1) * TRANSFERS {
         let sender = alloy_primitives::Address::from_word(account(n * 7));
-        let record = AccountRecord {
-            nonce: n,
-            ..AccountRecord::default()
-        };
+        let record = AccountRecord { nonce: n, ..AccountRecord::default() };
         let previous = Some(StateValue::Account(record));
-        diff.changes.insert(
-            StateKey::Account(sender),
-            Change {
-                previous,
-                current: None,
-            },
-        );
+        diff.changes.insert(StateKey::Account(sender), Change { previous, current: None });
         for holder in [n * 7, n * 13 + 1] {
             let slot = U256::from_be_bytes(keccak256(account(holder)).0);
             let previous = Some(StateValue::Storage(U256::from(1_000_000 + n)));
             let key = StateKey::Storage(address(0xe20), slot);
-            diff.changes.insert(
-                key,
-                Change {
-                    previous,
-                    current: None,
-                },
-            );
+            diff.changes.insert(key, Change { previous, current: None });
         }
     }
     diff
@@ -123,11 +102,7 @@ fn disk_and_time_of_erc20_transfers() {
     ] {
         table.rotate_memtable_and_wait().unwrap();
         table.major_compact().unwrap();
-        println!(
-            "{:>12}: {} bytes/tx",
-            &**table.name(),
-            table.disk_space() / (BLOCKS * TRANSFERS)
-        );
+        println!("{:>12}: {} bytes/tx", &**table.name(), table.disk_space() / (BLOCKS * TRANSFERS));
         if table.name() != tables.history.name() {
             bytes += table.disk_space();
         }
@@ -136,8 +111,5 @@ fn disk_and_time_of_erc20_transfers() {
     println!("{append} ns per append of {TRANSFERS} transfers, {history} ns for their old values");
     let per_transfer = bytes / (BLOCKS * TRANSFERS);
     println!("{per_transfer} bytes per transfer besides old values");
-    assert!(
-        per_transfer <= BYTES_PER_TRANSFER_MAX,
-        "{per_transfer} bytes per transfer"
-    );
+    assert!(per_transfer <= BYTES_PER_TRANSFER_MAX, "{per_transfer} bytes per transfer");
 }

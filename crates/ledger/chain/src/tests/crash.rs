@@ -36,16 +36,10 @@ fn check_continues(path: &Path, blocks: &[FinalizedBlock]) -> Option<u64> {
     let store = open(path);
     let head = store.head();
     let held = head.map_or(0, |head| head as usize + 1);
-    blocks[..held]
-        .iter()
-        .for_each(|block| check_block(&store, block));
-    let logs = store
-        .logs(&LogFilter::default(), 0..=u64::MAX, LogLimits::default())
-        .unwrap();
+    blocks[..held].iter().for_each(|block| check_block(&store, block));
+    let logs = store.logs(&LogFilter::default(), 0..=u64::MAX, LogLimits::default()).unwrap();
     assert_eq!(logs.len(), held * 2);
-    blocks[held..]
-        .iter()
-        .for_each(|block| store.append(block).unwrap());
+    blocks[held..].iter().for_each(|block| store.append(block).unwrap());
     blocks.iter().for_each(|block| check_block(&store, block));
     head
 }
@@ -82,18 +76,11 @@ fn a_write_torn_at_any_byte_leaves_whole_blocks() {
     for cut in (ends[1]..=ends[3]).step_by(97) {
         let left = folder.path().join(format!("cut-{cut}"));
         copy(&live, &left);
-        let file = fs::OpenOptions::new()
-            .write(true)
-            .open(journal(&left))
-            .unwrap();
+        let file = fs::OpenOptions::new().write(true).open(journal(&left)).unwrap();
         file.set_len(cut).unwrap();
         drop(file);
         let whole = ends.iter().filter(|end| **end <= cut).count() as u64;
-        assert_eq!(
-            check_continues(&left, &blocks),
-            whole.checked_sub(1),
-            "cut at {cut}"
-        );
+        assert_eq!(check_continues(&left, &blocks), whole.checked_sub(1), "cut at {cut}");
         fs::remove_dir_all(left).unwrap();
     }
 }

@@ -46,17 +46,9 @@ fn header(number: u64, parent: B256, transactions: &[Bytes], receipts: &[Receipt
 }
 
 fn state() -> StateCommitment {
-    let database = DatabaseCommitment {
-        root: word(2),
-        ops_root: word(3),
-        range_start: 4,
-        range_end: 5,
-    };
-    StateCommitment {
-        accounts: database,
-        storage: database,
-        code: database,
-    }
+    let database =
+        DatabaseCommitment { root: word(2), ops_root: word(3), range_start: 4, range_end: 5 };
+    StateCommitment { accounts: database, storage: database, code: database }
 }
 
 fn extension(number: u64) -> Extension {
@@ -89,11 +81,7 @@ pub fn block(number: u64, parent: B256, logs: Vec<Vec<Log>>) -> FinalizedBlock {
         .collect();
     let header = header(number, parent, &transactions, &receipts);
     let block = Block::new(header, extension(number), transactions);
-    FinalizedBlock {
-        block: Arc::new(block),
-        receipts,
-        senders,
-    }
+    FinalizedBlock { block: Arc::new(block), receipts, senders }
 }
 
 /// Blocks from 0 on, each with the given transactions' logs.
@@ -111,18 +99,11 @@ pub fn chain(contents: Vec<Vec<Vec<Log>>>) -> Vec<FinalizedBlock> {
 
 /// `count` blocks of two transactions with one log each.
 pub fn plain_chain(count: u64) -> Vec<FinalizedBlock> {
-    chain(
-        (0..count)
-            .map(|number| vec![vec![log(1, &[number])], vec![log(2, &[7])]])
-            .collect(),
-    )
+    chain((0..count).map(|number| vec![vec![log(1, &[number])], vec![log(2, &[7])]]).collect())
 }
 
 pub fn certificate(block: &FinalizedBlock) -> Certificate {
-    let signer = |key| ValidatorSignature {
-        key: ValidatorKey([key; 32]),
-        signature: [key; 64],
-    };
+    let signer = |key| ValidatorSignature { key: ValidatorKey([key; 32]), signature: [key; 64] };
     Certificate {
         epoch: 1,
         view: block.block.number(),

@@ -24,22 +24,12 @@ fn keys() -> Vec<StateKey> {
 
 /// A value of the kind that `key` holds, absent for 0.
 fn value(key: &StateKey, number: u64) -> Option<StateValue> {
-    let code_hash = if number.is_multiple_of(2) {
-        KECCAK256_EMPTY
-    } else {
-        word(number)
-    };
-    let balance = if number > 3 {
-        U256::MAX
-    } else {
-        U256::from(number)
-    };
+    let code_hash = if number.is_multiple_of(2) { KECCAK256_EMPTY } else { word(number) };
+    let balance = if number > 3 { U256::MAX } else { U256::from(number) };
     (number > 0).then(|| match key {
-        StateKey::Account(_) => StateValue::Account(AccountRecord {
-            nonce: number,
-            balance,
-            code_hash,
-        }),
+        StateKey::Account(_) => {
+            StateValue::Account(AccountRecord { nonce: number, balance, code_hash })
+        }
         StateKey::Storage(..) => StateValue::Storage(balance),
         StateKey::Code(_) => StateValue::Code(Bytes::from(vec![number as u8; 3])),
     })
@@ -57,16 +47,11 @@ fn apply(world: &mut World, writes: &[(usize, u64)]) -> StateDiff {
     }
     let changed = |key: &StateKey| before.get(key) != world.get(key);
     let changes = keys().into_iter().filter(changed).map(|key| {
-        let change = Change {
-            previous: before.get(&key).cloned(),
-            current: world.get(&key).cloned(),
-        };
+        let change =
+            Change { previous: before.get(&key).cloned(), current: world.get(&key).cloned() };
         (key, change)
     });
-    StateDiff {
-        changes: changes.collect(),
-        ..StateDiff::default()
-    }
+    StateDiff { changes: changes.collect(), ..StateDiff::default() }
 }
 
 /// Worlds after heights 0, 1, 2 … of the given blocks, recorded in `store`.
@@ -145,22 +130,14 @@ proptest! {
 fn one_change(height: u64) -> StateDiff {
     let key = StateKey::Storage(address(1), U256::ZERO);
     let previous = value(&key, height - 1);
-    let change = Change {
-        previous,
-        current: value(&key, height),
-    };
-    StateDiff {
-        changes: [(key, change)].into(),
-        ..StateDiff::default()
-    }
+    let change = Change { previous, current: value(&key, height) };
+    StateDiff { changes: [(key, change)].into(), ..StateDiff::default() }
 }
 
 #[test]
 fn entries_outside_the_window_leave_the_disk() {
     let folder = tempfile::tempdir().unwrap();
-    let options = ChainOptions {
-        history_blocks: Some(10),
-    };
+    let options = ChainOptions { history_blocks: Some(10) };
     let store = ChainStore::open(folder.path(), options).unwrap();
     for height in 1..=500 {
         store.append_history(height, &one_change(height)).unwrap();
@@ -168,11 +145,7 @@ fn entries_outside_the_window_leave_the_disk() {
     let history = &store.tables.history;
     history.rotate_memtable_and_wait().unwrap();
     history.major_compact().unwrap();
-    assert_eq!(
-        history.len().unwrap(),
-        500,
-        "nothing goes before the window is on the medium"
-    );
+    assert_eq!(history.len().unwrap(), 500, "nothing goes before the window is on the medium");
     store.persist().unwrap();
     history.major_compact().unwrap();
     assert_eq!(history.len().unwrap(), 11);
@@ -203,50 +176,20 @@ fn history_starts_anywhere_and_has_no_gaps() {
     store.append_history(50, &one_change(50)).unwrap();
     assert_eq!((store.oldest_state(), store.history_head()), (49, Some(50)));
     let error = store.append_history(52, &one_change(52)).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ChainError::Gap {
-                next: 51,
-                offered: 52
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, ChainError::Gap { next: 51, offered: 52 }), "{error}");
     let key = StateKey::Storage(address(1), U256::ZERO);
     let error = store.value_after(&key, 48).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ChainError::Pruned {
-                height: 48,
-                oldest: 49
-            }
-        ),
-        "{error}"
-    );
-    assert_eq!(
-        store.value_after(&key, 49).unwrap(),
-        OldValue::Was(value(&key, 49))
-    );
+    assert!(matches!(error, ChainError::Pruned { height: 48, oldest: 49 }), "{error}");
+    assert_eq!(store.value_after(&key, 49).unwrap(), OldValue::Was(value(&key, 49)));
     assert_eq!(store.value_after(&key, 50).unwrap(), OldValue::Unchanged);
-    assert_eq!(
-        store.value_after(&key, u64::MAX).unwrap(),
-        OldValue::Unchanged
-    );
+    assert_eq!(store.value_after(&key, u64::MAX).unwrap(), OldValue::Unchanged);
 }
 
 #[test]
 fn a_wiped_storage_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    let diff = StateDiff {
-        wiped: [address(1)].into(),
-        ..StateDiff::default()
-    };
+    let diff = StateDiff { wiped: [address(1)].into(), ..StateDiff::default() };
     let error = store.append_history(1, &diff).unwrap_err();
-    assert!(
-        matches!(error, ChainError::WipedStorage { height: 1 }),
-        "{error}"
-    );
+    assert!(matches!(error, ChainError::WipedStorage { height: 1 }), "{error}");
 }

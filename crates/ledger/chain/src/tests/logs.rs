@@ -30,10 +30,7 @@ fn scan(
     range: &RangeInclusive<u64>,
 ) -> Vec<LogEntry> {
     let mut found = Vec::new();
-    for block in blocks
-        .iter()
-        .filter(|block| range.contains(&block.block.number()))
-    {
+    for block in blocks.iter().filter(|block| range.contains(&block.block.number())) {
         let mut log_index = 0;
         for (index, receipt) in block.receipts.iter().enumerate() {
             for log in &receipt.logs {
@@ -97,10 +94,7 @@ proptest! {
 }
 
 fn by_address(number: u64) -> LogFilter {
-    LogFilter {
-        addresses: vec![address(number)],
-        topics: vec![],
-    }
+    LogFilter { addresses: vec![address(number)], topics: vec![] }
 }
 
 /// 3,000 blocks that all write at address 1; block 1,500 also at address 2.
@@ -119,58 +113,29 @@ fn busy_chain() -> Vec<FinalizedBlock> {
 fn a_selective_filter_reads_few_blocks_and_few_entries() {
     let blocks = busy_chain();
     let (_folder, store) = fill(&blocks);
-    let few = LogLimits {
-        entries_max: 10,
-        blocks_read_max: 1,
-        index_entries_max: 100,
-    };
+    let few = LogLimits { entries_max: 10, blocks_read_max: 1, index_entries_max: 100 };
     let found = store.logs(&by_address(2), 0..=2_999, few).unwrap();
     assert_eq!(found, scan(&blocks, &by_address(2), &(0..=2_999)));
     assert_eq!(found.len(), 1);
     // One dense and one sparse term: the cursor of the dense one jumps.
-    let both = LogFilter {
-        addresses: vec![address(1)],
-        topics: vec![vec![word(6)]],
-    };
+    let both = LogFilter { addresses: vec![address(1)], topics: vec![vec![word(6)]] };
     assert_eq!(store.logs(&both, 0..=2_999, few).unwrap(), vec![]);
 }
 
 #[test]
 fn limits_are_errors_that_name_them() {
     let (_folder, store) = fill(&busy_chain());
-    let limits = LogLimits {
-        entries_max: 100,
-        blocks_read_max: 1_000,
-        index_entries_max: 2_000,
-    };
-    assert_eq!(
-        store.logs(&by_address(1), 0..=99, limits).unwrap().len(),
-        100
-    );
+    let limits = LogLimits { entries_max: 100, blocks_read_max: 1_000, index_entries_max: 2_000 };
+    assert_eq!(store.logs(&by_address(1), 0..=99, limits).unwrap().len(), 100);
     let error = store.logs(&by_address(1), 0..=100, limits).unwrap_err();
-    assert!(
-        matches!(error, LogQueryError::TooMany { limit: 100 }),
-        "{error}"
-    );
+    assert!(matches!(error, LogQueryError::TooMany { limit: 100 }), "{error}");
     assert_eq!(error.to_string(), "query returned more than 100 results");
-    let limits = LogLimits {
-        entries_max: 5_000,
-        ..limits
-    };
+    let limits = LogLimits { entries_max: 5_000, ..limits };
     let error = store.logs(&by_address(1), 0..=1_000, limits).unwrap_err();
-    assert!(
-        matches!(error, LogQueryError::TooBroad { limit: 1_000, .. }),
-        "{error}"
-    );
-    let limits = LogLimits {
-        blocks_read_max: 5_000,
-        ..limits
-    };
+    assert!(matches!(error, LogQueryError::TooBroad { limit: 1_000, .. }), "{error}");
+    let limits = LogLimits { blocks_read_max: 5_000, ..limits };
     let error = store.logs(&by_address(1), 0..=2_999, limits).unwrap_err();
-    let broad = LogQueryError::TooBroad {
-        limit: 2_000,
-        what: "index entries",
-    };
+    let broad = LogQueryError::TooBroad { limit: 2_000, what: "index entries" };
     assert_eq!(error.to_string(), broad.to_string());
 }
 
@@ -178,28 +143,12 @@ fn limits_are_errors_that_name_them() {
 fn filters_beyond_the_limits_are_refused() {
     let (_folder, store) = fill(&chain(vec![vec![]]));
     let many = vec![address(1); LOG_FILTER_ALTERNATIVES_MAX + 1];
-    let filter = LogFilter {
-        addresses: many,
-        topics: vec![],
-    };
-    let error = store
-        .logs(&filter, 0..=0, LogLimits::default())
-        .unwrap_err();
-    assert!(
-        matches!(error, LogQueryError::TooManyTerms { limit: 1000 }),
-        "{error}"
-    );
-    let filter = LogFilter {
-        addresses: vec![],
-        topics: vec![vec![]; 5],
-    };
-    let error = store
-        .logs(&filter, 0..=0, LogLimits::default())
-        .unwrap_err();
-    assert!(
-        matches!(error, LogQueryError::TooManyTopics { limit: 4 }),
-        "{error}"
-    );
+    let filter = LogFilter { addresses: many, topics: vec![] };
+    let error = store.logs(&filter, 0..=0, LogLimits::default()).unwrap_err();
+    assert!(matches!(error, LogQueryError::TooManyTerms { limit: 1000 }), "{error}");
+    let filter = LogFilter { addresses: vec![], topics: vec![vec![]; 5] };
+    let error = store.logs(&filter, 0..=0, LogLimits::default()).unwrap_err();
+    assert!(matches!(error, LogQueryError::TooManyTopics { limit: 4 }), "{error}");
 }
 
 #[test]
@@ -207,22 +156,11 @@ fn a_range_below_the_first_block_is_pruned_and_one_beyond_the_head_is_cut() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let blocks = busy_chain();
-    blocks[10..20]
-        .iter()
-        .for_each(|block| store.append(block).unwrap());
-    let error = store
-        .logs(&by_address(1), 9..=15, LogLimits::default())
-        .unwrap_err();
-    assert!(
-        matches!(error, LogQueryError::Pruned { lowest: 10 }),
-        "{error}"
-    );
-    let found = store
-        .logs(&by_address(1), 15..=u64::MAX, LogLimits::default())
-        .unwrap();
+    blocks[10..20].iter().for_each(|block| store.append(block).unwrap());
+    let error = store.logs(&by_address(1), 9..=15, LogLimits::default()).unwrap_err();
+    assert!(matches!(error, LogQueryError::Pruned { lowest: 10 }), "{error}");
+    let found = store.logs(&by_address(1), 15..=u64::MAX, LogLimits::default()).unwrap();
     assert_eq!(found.len(), 5);
-    let all = store
-        .logs(&LogFilter::default(), 10..=u64::MAX, LogLimits::default())
-        .unwrap();
+    let all = store.logs(&LogFilter::default(), 10..=u64::MAX, LogLimits::default()).unwrap();
     assert_eq!(all.len(), 10);
 }

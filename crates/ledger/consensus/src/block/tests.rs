@@ -19,10 +19,7 @@ fn digest_is_the_block_hash_and_context_comes_from_the_block() {
     assert_eq!(context.round, Round::new(Epoch::new(2), View::new(9)));
     assert_eq!(context.leader, crate::public_key(&fixture::key(1)).unwrap());
     assert_eq!(context.parent.0, View::new(8));
-    assert_eq!(
-        context.parent.1.as_ref(),
-        block.header().parent_hash.as_slice()
-    );
+    assert_eq!(context.parent.1.as_ref(), block.header().parent_hash.as_slice());
     assert_eq!(block.parent(), context.parent.1);
 }
 
@@ -39,10 +36,7 @@ fn encoding_is_a_length_and_the_rlp_and_comes_back() {
     let block = sample();
     let encoded = block.encode();
     assert_eq!(encoded.len(), block.encode_size());
-    assert_eq!(
-        encoded[..4],
-        u32::try_from(encoded.len() - 4).unwrap().to_be_bytes()
-    );
+    assert_eq!(encoded[..4], u32::try_from(encoded.len() - 4).unwrap().to_be_bytes());
     assert_eq!(encoded[4..], alloy_rlp::encode(block.block()));
     let decoded = ConsensusBlock::decode(encoded).unwrap();
     assert_eq!(decoded, block);
@@ -53,10 +47,7 @@ fn encoding_is_a_length_and_the_rlp_and_comes_back() {
 fn refuses_what_is_cut_long_or_changed() {
     let encoded = sample().encode().to_vec();
     for end in 0..encoded.len() {
-        assert!(
-            ConsensusBlock::decode(encoded[..end].to_vec()).is_err(),
-            "cut at {end}"
-        );
+        assert!(ConsensusBlock::decode(encoded[..end].to_vec()).is_err(), "cut at {end}");
     }
     let mut longer = encoded.clone();
     longer.push(0);
@@ -65,11 +56,7 @@ fn refuses_what_is_cut_long_or_changed() {
         let mut changed = encoded.clone();
         changed[position] ^= 1;
         if let Ok(block) = ConsensusBlock::decode(changed) {
-            assert_ne!(
-                block.digest(),
-                sample().digest(),
-                "byte {position} is not committed to"
-            );
+            assert_ne!(block.digest(), sample().digest(), "byte {position} is not committed to");
         }
     }
 }
@@ -80,14 +67,8 @@ fn an_announced_length_beyond_the_limit_is_refused_before_it_is_allocated() {
         let error = ConsensusBlock::decode(length.to_be_bytes().to_vec()).unwrap_err();
         assert!(matches!(error, CodecError::InvalidLength(_)), "{error}");
     }
-    let honest = u32::try_from(BLOCK_BYTES_MAX)
-        .unwrap()
-        .to_be_bytes()
-        .to_vec();
-    assert!(matches!(
-        ConsensusBlock::decode(honest).unwrap_err(),
-        CodecError::EndOfBuffer
-    ));
+    let honest = u32::try_from(BLOCK_BYTES_MAX).unwrap().to_be_bytes().to_vec();
+    assert!(matches!(ConsensusBlock::decode(honest).unwrap_err(), CodecError::EndOfBuffer));
 }
 
 #[test]
@@ -102,10 +83,7 @@ fn refuses_a_leader_that_is_no_point() {
     encoded.extend_from_slice(&u32::try_from(rlp.len()).unwrap().to_be_bytes());
     encoded.extend_from_slice(&rlp);
     assert!(ConsensusBlock::decode(encoded).is_err());
-    assert_eq!(
-        ConsensusBlock::new(block).unwrap_err(),
-        KeyError::NotStrict(no_point).into()
-    );
+    assert_eq!(ConsensusBlock::new(block).unwrap_err(), KeyError::NotStrict(no_point).into());
 }
 
 #[test]

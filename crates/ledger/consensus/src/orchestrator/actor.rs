@@ -153,15 +153,7 @@ where
             mailbox::new(context.child("mailbox"), settings::ORCHESTRATOR_MAILBOX_MAX);
         let epoch_gauge = context.gauge("epoch", "epoch that this node takes part in");
         let context = ContextCell::new(context);
-        (
-            Self {
-                context,
-                mailbox,
-                config,
-                epoch_gauge,
-            },
-            Mailbox { sender },
-        )
+        (Self { context, mailbox, config, epoch_gauge }, Mailbox { sender })
     }
 
     /// Runs on the three channels, which it splits by epoch. Completes with `Ok` when the runtime
@@ -239,13 +231,9 @@ where
         {
             check_set(epoch, &set, expected)?;
         }
-        let floor = floor::find(
-            &self.config.marshal,
-            &current,
-            self.config.joined_with.take(),
-        )
-        .await
-        .ok_or(OrchestratorError::NoFloor(epoch))?;
+        let floor = floor::find(&self.config.marshal, &current, self.config.joined_with.take())
+            .await
+            .ok_or(OrchestratorError::NoFloor(epoch))?;
         self.enter(current, set, floor, channels).await
     }
 
@@ -273,17 +261,11 @@ where
         finalized: Finalized,
         channels: &mut Channels<S>,
     ) -> Result<Option<Running>, OrchestratorError> {
-        let Finalized {
-            block,
-            acknowledgement,
-        } = finalized;
+        let Finalized { block, acknowledgement } = finalized;
         let next = match running.current.position(block.height()) {
             Position::Inside => None,
             Position::Boundary => {
-                let next = running
-                    .current
-                    .next()
-                    .ok_or(OrchestratorError::EpochsExhausted)?;
+                let next = running.current.next().ok_or(OrchestratorError::EpochsExhausted)?;
                 let set = self.ask_validators(&next).await?;
                 if let Some(expected) = next.committed_set(block.inner()) {
                     check_set(next.epoch().get(), &set, expected)?;
@@ -307,11 +289,7 @@ where
         current: &Current,
     ) -> Result<ValidatorSet, OrchestratorError> {
         let epoch = current.epoch();
-        let set = self
-            .config
-            .validators
-            .validators(epoch, current.root())
-            .await;
+        let set = self.config.validators.validators(epoch, current.root()).await;
         set.ok_or(OrchestratorError::SourceClosed(epoch.get()))
     }
 
@@ -329,32 +307,20 @@ where
             .config
             .schemes
             .register(epoch, &set)
-            .map_err(|source| OrchestratorError::Set {
-                epoch: number,
-                source,
-            })?;
+            .map_err(|source| OrchestratorError::Set { epoch: number, source })?;
         self.check_floor(number, &floor, &scheme)?;
         self.config.peers.track(epoch, &set);
         self.remove_old_journal(number).await;
         let engine = simplex::Engine::new(
-            self.context
-                .child("simplex")
-                .with_attribute("epoch", number),
+            self.context.child("simplex").with_attribute("epoch", number),
             self.engine_config(epoch, (*scheme).clone(), floor),
         );
-        let [votes, certificates, resolver] = channels
-            .open(number)
-            .await
-            .map_err(|_| OrchestratorError::NetworkClosed(number))?;
+        let [votes, certificates, resolver] =
+            channels.open(number).await.map_err(|_| OrchestratorError::NetworkClosed(number))?;
         let engine = engine.start(votes, certificates, resolver);
         let _ = self.epoch_gauge.try_set(number);
         let validators = set.keys().len();
-        info!(
-            epoch = number,
-            validators,
-            votes = scheme.is_signer(),
-            "entered epoch"
-        );
+        info!(epoch = number, validators, votes = scheme.is_signer(), "entered epoch");
         Ok(Running { current, engine })
     }
 
@@ -369,11 +335,7 @@ where
             Floor::Finalized(finalization) => {
                 let context = self.context.as_present_mut();
                 let valid = finalization.verify(context, scheme, &self.config.strategy);
-                if valid {
-                    Ok(())
-                } else {
-                    Err(OrchestratorError::InvalidFloor(epoch))
-                }
+                if valid { Ok(()) } else { Err(OrchestratorError::InvalidFloor(epoch)) }
             }
         }
     }
@@ -384,15 +346,8 @@ where
         scheme: StrictScheme,
         floor: Floor<StrictScheme, Digest>,
     ) -> simplex::Config<StrictScheme, RoundRobin<Sha256>, B, Digest, A, A, F, T> {
-        let Config {
-            blocker,
-            automaton,
-            reporter,
-            strategy,
-            timeouts,
-            page_cache,
-            ..
-        } = &self.config;
+        let Config { blocker, automaton, reporter, strategy, timeouts, page_cache, .. } =
+            &self.config;
         simplex::Config {
             scheme,
             elector: RoundRobin::default(),
@@ -412,10 +367,7 @@ where
             certification_timeout: timeouts.certification,
             timeout_retry: timeouts.retry,
             view_retention: settings::VIEW_RETENTION,
-            skip: SkipPolicy::Enabled {
-                timeout: timeouts.skip,
-                budget: SkipBudget::Participants,
-            },
+            skip: SkipPolicy::Enabled { timeout: timeouts.skip, budget: SkipBudget::Participants },
             fetch_timeout: NZDuration!(settings::FETCH_TIMEOUT),
             fetch_retry_delay: settings::FETCH_RETRY,
             forward: ForwardPolicy::Disabled,
@@ -432,11 +384,7 @@ where
             return;
         };
         // Missing where this node did not take part in that epoch.
-        if let Err(error) = self
-            .context
-            .remove(&self.journal_partition(old), None)
-            .await
-        {
+        if let Err(error) = self.context.remove(&self.journal_partition(old), None).await {
             debug!(epoch = old, %error, "no vote journal removed");
         }
     }
@@ -445,9 +393,7 @@ where
     fn catch_up(&self, current: &Current, epoch: u64, sender: PublicKey) {
         if let Some(height) = current.behind(Epoch::new(epoch)) {
             debug!(epoch, %height, peer = ?sender, "peer is in a later epoch");
-            self.config
-                .marshal
-                .hint_finalized(height, NonEmptyVec::new(sender));
+            self.config.marshal.hint_finalized(height, NonEmptyVec::new(sender));
         }
     }
 }
@@ -461,10 +407,6 @@ fn check_set(
     if found == expected {
         Ok(())
     } else {
-        Err(OrchestratorError::SetMismatch {
-            epoch,
-            found,
-            expected,
-        })
+        Err(OrchestratorError::SetMismatch { epoch, found, expected })
     }
 }

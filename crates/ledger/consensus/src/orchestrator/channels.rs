@@ -8,16 +8,12 @@ use commonware_runtime::Spawner;
 use commonware_utils::channel::mpsc;
 
 /// Messages of epochs that have no engine here, with the epoch.
-pub(super) type Strays<S> = mpsc::Receiver<(
-    Channel,
-    Message<<S as commonware_p2p::LimitedSender>::PublicKey>,
-)>;
+pub(super) type Strays<S> =
+    mpsc::Receiver<(Channel, Message<<S as commonware_p2p::LimitedSender>::PublicKey>)>;
 
 /// Both ends of one subchannel.
-pub(super) type Pair<S> = (
-    SubSender<S>,
-    SubReceiver<<S as commonware_p2p::LimitedSender>::PublicKey>,
-);
+pub(super) type Pair<S> =
+    (SubSender<S>, SubReceiver<<S as commonware_p2p::LimitedSender>::PublicKey>);
 
 /// Splits votes, certificates and the resolver's messages by epoch.
 pub(super) struct Channels<S: Sender> {
@@ -41,27 +37,16 @@ impl<S: Sender> Channels<S> {
         R: Receiver<PublicKey = S::PublicKey>,
     {
         let (muxer, votes, stray_votes) =
-            Muxer::builder(context.child("vote_mux"), votes.0, votes.1)
+            Muxer::builder(context.child("vote_mux"), votes.0, votes.1).with_backup().build();
+        muxer.start();
+        let (muxer, certificates, stray_certificates) =
+            Muxer::builder(context.child("certificate_mux"), certificates.0, certificates.1)
                 .with_backup()
                 .build();
         muxer.start();
-        let (muxer, certificates, stray_certificates) = Muxer::builder(
-            context.child("certificate_mux"),
-            certificates.0,
-            certificates.1,
-        )
-        .with_backup()
-        .build();
-        muxer.start();
         let (muxer, resolver) = Muxer::new(context.child("resolver_mux"), resolver.0, resolver.1);
         muxer.start();
-        Self {
-            votes,
-            certificates,
-            resolver,
-            stray_votes,
-            stray_certificates,
-        }
+        Self { votes, certificates, resolver, stray_votes, stray_certificates }
     }
 
     /// Opens an epoch's subchannels: votes, certificates, resolver.

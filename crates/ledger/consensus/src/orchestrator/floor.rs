@@ -32,10 +32,7 @@ pub(super) async fn find(
 /// The newest certificate of the epoch at or below marshal's processed height.
 async fn newest_certificate(marshal: &Marshal, current: &Current) -> Option<Finalization> {
     let anchor = marshal.get_processed().await?.anchor();
-    let lowest = current
-        .root()
-        .get()
-        .max(anchor.get().saturating_sub(FLOOR_SEARCH_MAX));
+    let lowest = current.root().get().max(anchor.get().saturating_sub(FLOOR_SEARCH_MAX));
     for height in (lowest..=anchor.get()).rev() {
         let found = marshal.get_finalization(Height::new(height)).await;
         if let Some(found) = found.filter(|found| is_of(found, current.epoch())) {

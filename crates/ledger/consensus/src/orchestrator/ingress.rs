@@ -39,10 +39,9 @@ impl Reporter for Mailbox {
 
     fn report(&mut self, activity: Update<ConsensusBlock>) -> Feedback {
         match activity {
-            Update::Block(block, acknowledgement) => self.sender.enqueue(Finalized {
-                block,
-                acknowledgement,
-            }),
+            Update::Block(block, acknowledgement) => {
+                self.sender.enqueue(Finalized { block, acknowledgement })
+            }
             Update::Tip(..) => Feedback::Ok,
         }
     }

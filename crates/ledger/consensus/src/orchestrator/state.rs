@@ -31,11 +31,7 @@ impl Current {
     /// `None` where heights run out.
     pub(super) fn new(epocher: FixedEpocher, epoch: Epoch) -> Option<Self> {
         let last = epocher.last(epoch)?;
-        Some(Self {
-            epocher,
-            epoch,
-            last,
-        })
+        Some(Self { epocher, epoch, last })
     }
 
     /// The epoch of the first block that is not processed yet.
@@ -96,19 +92,9 @@ mod tests {
 
     #[test]
     fn start_is_in_the_epoch_of_the_next_height() {
-        let cases = [
-            (None, 0),
-            (Some(0), 0),
-            (Some(8), 0),
-            (Some(9), 1),
-            (Some(19), 2),
-        ];
+        let cases = [(None, 0), (Some(0), 0), (Some(8), 0), (Some(9), 1), (Some(19), 2)];
         for (processed, epoch) in cases {
-            assert_eq!(
-                recovered(processed).epoch(),
-                Epoch::new(epoch),
-                "{processed:?}"
-            );
+            assert_eq!(recovered(processed).epoch(), Epoch::new(epoch), "{processed:?}");
         }
     }
 
@@ -123,11 +109,7 @@ mod tests {
     #[test]
     fn places_final_blocks() {
         let current = recovered(Some(12));
-        assert_eq!(
-            current.position(Height::new(3)),
-            Position::Inside,
-            "delivered again"
-        );
+        assert_eq!(current.position(Height::new(3)), Position::Inside, "delivered again");
         assert_eq!(current.position(Height::new(18)), Position::Inside);
         assert_eq!(current.position(Height::new(19)), Position::Boundary);
         assert_eq!(current.position(Height::new(20)), Position::Beyond);

@@ -93,10 +93,7 @@ fn due_ms(parent: &Parent, pending: &Pending, rhythm: &Rhythm) -> u64 {
         rhythm.interval_min_ms
     } else if pending.empty_run < rhythm.trailing_blocks {
         // A heartbeat may be set shorter than the idle interval; the earlier one counts.
-        rhythm
-            .interval_idle_ms
-            .max(rhythm.interval_min_ms)
-            .min(rhythm.heartbeat_ms)
+        rhythm.interval_idle_ms.max(rhythm.interval_min_ms).min(rhythm.heartbeat_ms)
     } else {
         rhythm.heartbeat_ms
     };

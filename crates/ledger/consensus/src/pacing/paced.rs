@@ -48,20 +48,13 @@ pub struct Paced<A, W> {
 impl<A, W: Work> Paced<A, W> {
     /// Wraps `inner`.
     pub fn new(inner: A, work: W, rhythm: Rhythm) -> Self {
-        Self {
-            inner,
-            work,
-            rhythm,
-        }
+        Self { inner, work, rhythm }
     }
 
     /// Waits until a block on `parent` is due. False if the turn is to pass without one.
     async fn hold<E: Clock>(&self, clock: &E, parent: &Digested<ConsensusBlock>) -> bool {
         let digest = parent.digest();
-        let facts = Parent {
-            height: parent.inner().number(),
-            time_ms: parent.inner().time_ms(),
-        };
+        let facts = Parent { height: parent.inner().number(), time_ms: parent.inner().time_ms() };
         let turn_ms = now_ms(clock);
         loop {
             // Registered before the pool is asked, so that nothing slips between.
@@ -151,10 +144,7 @@ where
 
 /// The runtime's time, milliseconds since the Unix epoch; 0 before it.
 pub fn now_ms(clock: &impl Clock) -> u64 {
-    let since = clock
-        .current()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = clock.current().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -41,17 +41,11 @@ impl Setup {
             .collect();
         let round = Round::new(Epoch::new(1), View::new(300));
         let proposal = Proposal::new(round, View::new(299), BlockDigest::from([9; 32]));
-        Self {
-            seeds,
-            schemes,
-            proposal,
-        }
+        Self { seeds, schemes, proposal }
     }
 
     fn subject(&self) -> Subject<'_, BlockDigest> {
-        Subject::Finalize {
-            proposal: &self.proposal,
-        }
+        Subject::Finalize { proposal: &self.proposal }
     }
 
     fn vote(&self, index: usize) -> Attestation<StrictScheme> {
@@ -78,9 +72,7 @@ impl Setup {
     fn odd_signature(&self, torsion: EdwardsPoint, random: Scalar) -> Signature {
         let private = fixture::private_key(self.seeds[0]).encode();
         let key = SigningKey::from_bytes(private.as_ref().try_into().unwrap());
-        let r = (ED25519_BASEPOINT_POINT * random + torsion)
-            .compress()
-            .to_bytes();
+        let r = (ED25519_BASEPOINT_POINT * random + torsion).compress().to_bytes();
         let mut hash = Sha512::new();
         hash.update(r);
         hash.update(key.verifying_key().to_bytes());
@@ -94,10 +86,7 @@ impl Setup {
 }
 
 fn with_signature(index: u32, signature: Signature) -> Attestation<StrictScheme> {
-    Attestation {
-        signer: Participant::new(index),
-        signature: signature.into(),
-    }
+    Attestation { signer: Participant::new(index), signature: signature.into() }
 }
 
 #[test]
@@ -105,9 +94,7 @@ fn votes_verify_and_make_certificates() {
     let setup = Setup::new();
     assert!((0..4).all(|index| setup.accepts(&setup.vote(index))));
     let votes = (0..3).map(|index| setup.vote(index));
-    let certificate = setup.schemes[0]
-        .assemble(non_empty![@votes], &Sequential)
-        .unwrap();
+    let certificate = setup.schemes[0].assemble(non_empty![@votes], &Sequential).unwrap();
     assert!(setup.certifies(&certificate));
     let mut rng = TestRng::new(1);
     let library = setup.library();
@@ -126,10 +113,8 @@ fn refuses_what_the_library_accepts_and_openssl_does_not() {
     ];
     for signature in odd {
         let library = setup.library();
-        let lax: Attestation<library::Scheme> = Attestation {
-            signer: Participant::new(0),
-            signature: signature.clone().into(),
-        };
+        let lax: Attestation<library::Scheme> =
+            Attestation { signer: Participant::new(0), signature: signature.clone().into() };
         let mut rng = TestRng::new(1);
         assert!(
             library.verify_attestation(&mut rng, setup.subject(), &lax, &Sequential),
@@ -138,14 +123,9 @@ fn refuses_what_the_library_accepts_and_openssl_does_not() {
         let vote = with_signature(0, signature);
         assert!(!setup.accepts(&vote));
         let votes = [vote.clone(), setup.vote(1), setup.vote(2)];
-        let certificate = setup.schemes[0]
-            .assemble(non_empty![@votes], &Sequential)
-            .unwrap();
+        let certificate = setup.schemes[0].assemble(non_empty![@votes], &Sequential).unwrap();
         assert!(library.verify_certificate(&mut rng, setup.subject(), &certificate, &Sequential));
-        assert!(
-            !setup.certifies(&certificate),
-            "one odd signature spoils the certificate"
-        );
+        assert!(!setup.certifies(&certificate), "one odd signature spoils the certificate");
         assert!(!survives_verification(&setup, vote));
     }
 }
@@ -158,19 +138,13 @@ fn survives_verification(setup: &Setup, vote: Attestation<StrictScheme>) -> bool
     let result = scheme.verify_attestations(&mut rng, setup.subject(), votes, &Sequential);
     assert_eq!(result.invalid, [Participant::new(0)]);
     assert_eq!(result.verified.len(), 3);
-    result
-        .verified
-        .iter()
-        .any(|vote| vote.signer == Participant::new(0))
+    result.verified.iter().any(|vote| vote.signer == Participant::new(0))
 }
 
 #[test]
 fn assembling_pending_votes_verifies_them_first() {
     let setup = Setup::new();
-    let odd = with_signature(
-        0,
-        setup.odd_signature(EIGHT_TORSION[1], Scalar::from(77u64)),
-    );
+    let odd = with_signature(0, setup.odd_signature(EIGHT_TORSION[1], Scalar::from(77u64)));
     let pending = vec![odd, setup.vote(1), setup.vote(2)];
     let none: Vec<Attestation<StrictScheme>> = Vec::new();
     let result = setup.schemes[3].optimistic_assemble(
@@ -187,26 +161,15 @@ fn assembling_pending_votes_verifies_them_first() {
 fn a_vote_counts_for_its_signer_subject_and_ledger_only() {
     let setup = Setup::new();
     let vote = setup.vote(0);
-    let other = Attestation {
-        signer: Participant::new(1),
-        ..vote.clone()
-    };
+    let other = Attestation { signer: Participant::new(1), ..vote.clone() };
     assert!(!setup.accepts(&other));
-    let unknown = Attestation {
-        signer: Participant::new(4),
-        ..vote.clone()
-    };
+    let unknown = Attestation { signer: Participant::new(4), ..vote.clone() };
     assert!(!setup.accepts(&unknown));
-    let notarize = Subject::Notarize {
-        proposal: &setup.proposal,
-    };
+    let notarize = Subject::Notarize { proposal: &setup.proposal };
     let mut rng = TestRng::new(1);
     let scheme = &setup.schemes[3];
     assert!(!scheme.verify_attestation(&mut rng, notarize, &vote, &Sequential));
-    let namespace = LedgerNamespace {
-        incarnation: 2,
-        ..fixture::namespace()
-    };
+    let namespace = LedgerNamespace { incarnation: 2, ..fixture::namespace() };
     let elsewhere = StrictScheme::verifier(&namespace, &fixture::set(0..VALIDATORS)).unwrap();
     assert!(!elsewhere.verify_attestation(&mut rng, setup.subject(), &vote, &Sequential));
 }
@@ -222,10 +185,7 @@ fn a_removed_validator_cannot_vote_in_the_next_epoch() {
     // Whatever index it claims, its signature is no vote of the new set.
     let own = setup.seeds.iter().position(|seed| *seed == 0).unwrap();
     for index in 0..5 {
-        let claim = Attestation {
-            signer: Participant::new(index),
-            ..setup.vote(own)
-        };
+        let claim = Attestation { signer: Participant::new(index), ..setup.vote(own) };
         assert!(!next.verify_attestation(
             &mut TestRng::new(1),
             setup.subject(),
@@ -239,9 +199,7 @@ fn a_removed_validator_cannot_vote_in_the_next_epoch() {
 fn certificates_without_a_quorum_or_of_another_set_are_refused() {
     let setup = Setup::new();
     let three = (0..3).map(|index| setup.vote(index));
-    let certificate = setup.schemes[0]
-        .assemble(non_empty![@three], &Sequential)
-        .unwrap();
+    let certificate = setup.schemes[0].assemble(non_empty![@three], &Sequential).unwrap();
     let larger = StrictScheme::verifier(&fixture::namespace(), &fixture::set(0..5)).unwrap();
     let mut rng = TestRng::new(1);
     assert!(!larger.verify_certificate(&mut rng, setup.subject(), &certificate, &Sequential));
@@ -250,9 +208,7 @@ fn certificates_without_a_quorum_or_of_another_set_are_refused() {
     assert!(!setup.certifies(&short));
     let two = (0..2).map(|index| setup.vote(index));
     assert_eq!(
-        setup.schemes[0]
-            .assemble(non_empty![@two], &Sequential)
-            .unwrap_err(),
+        setup.schemes[0].assemble(non_empty![@two], &Sequential).unwrap_err(),
         AssemblyError::InsufficientAttestations(3, 2)
     );
 }

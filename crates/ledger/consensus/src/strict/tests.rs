@@ -20,10 +20,7 @@ fn wycheproof() -> Option<Value> {
         Err(error) => {
             let must_run = std::env::var_os("CI").is_some_and(|ci| ci == "true");
             assert!(!must_run, "{}: {error}", file.display());
-            eprintln!(
-                "not run: Wycheproof Ed25519 (C2SP/wycheproof), {}: {error}",
-                file.display()
-            );
+            eprintln!("not run: Wycheproof Ed25519 (C2SP/wycheproof), {}: {error}", file.display());
             None
         }
     }
@@ -51,8 +48,5 @@ fn agrees_with_every_wycheproof_verdict() {
         }
     }
     assert_eq!(valid + invalid, file["numberOfTests"].as_u64().unwrap());
-    assert!(
-        valid > 50 && invalid > 50,
-        "{valid} valid and {invalid} invalid vectors"
-    );
+    assert!(valid > 50 && invalid > 50, "{valid} valid and {invalid} invalid vectors");
 }

@@ -54,10 +54,7 @@ impl Script {
             leader_timeout_ms: 1_000,
             ..Parameters::default()
         };
-        Self {
-            parameters,
-            sets: sets.iter().map(|seeds| set(seeds)).collect(),
-        }
+        Self { parameters, sets: sets.iter().map(|seeds| set(seeds)).collect() }
     }
 
     pub fn epoch_of(&self, height: u64) -> u64 {
@@ -79,10 +76,7 @@ impl Script {
             .set(0)
             .keys()
             .iter()
-            .map(|key| types::GenesisValidator {
-                organisation: "org".into(),
-                key: *key,
-            });
+            .map(|key| types::GenesisValidator { organisation: "org".into(), key: *key });
         let genesis = Genesis {
             format: 1,
             chain_id: 7001,
@@ -101,22 +95,13 @@ impl Script {
             range_start: 0,
             range_end: 1,
         };
-        let empty = StateCommitment {
-            accounts: database,
-            storage: database,
-            code: database,
-        };
+        let empty = StateCommitment { accounts: database, storage: database, code: database };
         ConsensusBlock::new(genesis.block(empty).unwrap()).unwrap()
     }
 
     pub fn namespace(&self) -> Namespace {
         let genesis_hash = self.genesis().hash();
-        Namespace {
-            chain_id: 7001,
-            genesis_hash,
-            ledger_id: 0,
-            incarnation: 0,
-        }
+        Namespace { chain_id: 7001, genesis_hash, ledger_id: 0, incarnation: 0 }
     }
 
     /// The one valid child of `parent` for this context and time.
@@ -132,11 +117,7 @@ impl Script {
             state: parent.extension().state,
             genesis_commitment: None,
         };
-        let header = Header {
-            parent_hash: parent.hash(),
-            number,
-            ..parent.header().clone()
-        };
+        let header = Header { parent_hash: parent.hash(), number, ..parent.header().clone() };
         ConsensusBlock::new(Block::new(header, extension, Vec::new())).unwrap()
     }
 }
@@ -172,11 +153,7 @@ impl<E: Clock> Application<E> for ScriptApp {
         _: (),
     ) -> Option<Digested<ConsensusBlock>> {
         let parent = ancestry.next().await?;
-        let ahead_ms = if self.fault == Fault::Future {
-            3_600_000
-        } else {
-            0
-        };
+        let ahead_ms = if self.fault == Fault::Future { 3_600_000 } else { 0 };
         let time_ms = now_ms(&clock).max(parent.inner().time_ms() + 1) + ahead_ms;
         let mut script = self.script.clone();
         if self.fault == Fault::WrongSet {
@@ -220,19 +197,11 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn height(&self) -> u64 {
-        self.blocks
-            .lock()
-            .unwrap()
-            .last_key_value()
-            .map_or(0, |(height, _)| *height)
+        self.blocks.lock().unwrap().last_key_value().map_or(0, |(height, _)| *height)
     }
 
     pub fn hash(&self, height: u64) -> Option<B256> {
-        self.blocks
-            .lock()
-            .unwrap()
-            .get(&height)
-            .map(|block| block.hash())
+        self.blocks.lock().unwrap().get(&height).map(|block| block.hash())
     }
 }
 
@@ -244,14 +213,8 @@ impl Reporter for Ledger {
             let height = block.height().get();
             let mut blocks = self.blocks.lock().unwrap();
             let before = blocks.insert(height, block.inner().clone());
-            assert!(
-                before.is_none_or(|before| before == *block.inner()),
-                "fork at {height}"
-            );
-            assert!(
-                height <= 1 || blocks.contains_key(&(height - 1)),
-                "hole below {height}"
-            );
+            assert!(before.is_none_or(|before| before == *block.inner()), "fork at {height}");
+            assert!(height <= 1 || blocks.contains_key(&(height - 1)), "hole below {height}");
             acknowledgement.acknowledge();
         }
         Feedback::Ok
@@ -269,10 +232,7 @@ impl ValidatorSource for Ledger {
 
 impl PeerSets for Ledger {
     fn track(&mut self, epoch: Epoch, validators: &ValidatorSet) {
-        self.tracked
-            .lock()
-            .unwrap()
-            .push((epoch.get(), validators.clone()));
+        self.tracked.lock().unwrap().push((epoch.get(), validators.clone()));
     }
 }
 

@@ -46,9 +46,7 @@ pub fn run<F: Future<Output = ()>>(
     seed: u64,
     test: impl FnOnce(deterministic::Context) -> F,
 ) -> String {
-    let config = deterministic::Config::new()
-        .with_seed(seed)
-        .with_timeout(Some(RUN_MAX));
+    let config = deterministic::Config::new().with_seed(seed).with_timeout(Some(RUN_MAX));
     deterministic::Runner::new(config).start(|context| async move {
         let auditor = context.auditor();
         test(context).await;
@@ -119,20 +117,9 @@ impl Cluster {
             .child("node")
             .with_attribute("seed", seed)
             .with_attribute("boot", self.boots);
-        let load = Load {
-            clock: Arc::new(self.context.child("load")),
-            busy: self.busy.clone(),
-        };
+        let load = Load { clock: Arc::new(self.context.child("load")), busy: self.busy.clone() };
         let (ledger, monitor) = (self.ledgers[&seed].clone(), self.monitors[&seed].clone());
-        let node = node::start(
-            context,
-            self.network.clone(),
-            seed,
-            ledger,
-            load,
-            monitor,
-            boot,
-        );
+        let node = node::start(context, self.network.clone(), seed, ledger, load, monitor, boot);
         let node = node.await;
         self.nodes.insert(seed, node);
     }
@@ -158,10 +145,7 @@ impl Cluster {
             for to in seeds.iter().filter(|to| *to != from) {
                 let (a, b) = (public_key(*from), public_key(*to));
                 let _ = self.network.remove_link(a.clone(), b.clone()).await;
-                if groups
-                    .iter()
-                    .any(|group| group.contains(from) && group.contains(to))
-                {
+                if groups.iter().any(|group| group.contains(from) && group.contains(to)) {
                     self.network.add_link(a, b, link.clone()).await.unwrap();
                 }
             }
@@ -195,11 +179,7 @@ impl Cluster {
             let expected = self.ledgers[&seeds[0]].hash(number);
             assert!(expected.is_some(), "node {} lacks block {number}", seeds[0]);
             for seed in seeds {
-                assert_eq!(
-                    self.ledgers[seed].hash(number),
-                    expected,
-                    "block {number} of {seed}"
-                );
+                assert_eq!(self.ledgers[seed].hash(number), expected, "block {number} of {seed}");
             }
         }
     }

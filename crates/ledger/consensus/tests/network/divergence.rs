@@ -50,16 +50,12 @@ fn a_node_whose_state_diverged_stops_instead_of_forking() {
 
 #[test]
 fn a_proposer_that_names_other_validators_finalizes_nothing() {
-    run(32, |context| async move {
-        proposer_fault(context, Fault::WrongSet).await
-    });
+    run(32, |context| async move { proposer_fault(context, Fault::WrongSet).await });
 }
 
 #[test]
 fn a_proposer_an_hour_ahead_finalizes_nothing() {
-    run(33, |context| async move {
-        proposer_fault(context, Fault::Future).await
-    });
+    run(33, |context| async move { proposer_fault(context, Fault::Future).await });
 }
 
 async fn proposer_fault(context: commonware_runtime::deterministic::Context, fault: Fault) {
@@ -72,17 +68,9 @@ async fn proposer_fault(context: commonware_runtime::deterministic::Context, fau
     cluster.reach(&honest, 15, Duration::from_secs(180)).await;
     cluster.assert_one_chain(&honest, 15);
     let blocks = cluster.ledgers[&0].blocks.lock().unwrap();
-    assert!(
-        blocks
-            .values()
-            .all(|block| block.extension().leader != key(1)),
-        "{fault:?}"
-    );
+    assert!(blocks.values().all(|block| block.extension().leader != key(1)), "{fault:?}");
     for block in blocks.values().filter(|block| block.number() > 0) {
-        let expected = cluster
-            .script
-            .set(cluster.script.epoch_of(block.number() + 1))
-            .hash();
+        let expected = cluster.script.set(cluster.script.epoch_of(block.number() + 1)).hash();
         assert_eq!(block.extension().next_validators_hash, expected);
     }
 }

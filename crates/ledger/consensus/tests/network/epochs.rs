@@ -31,28 +31,15 @@ fn four_validators_cross_several_epochs() {
             assert!(cluster.assert_certificates(seed) >= 20);
             let tracked = cluster.ledgers[&seed].tracked.lock().unwrap().clone();
             let epochs: Vec<u64> = tracked.iter().map(|(epoch, _)| *epoch).collect();
-            assert_eq!(
-                epochs[..7],
-                [0, 1, 2, 3, 4, 5, 6],
-                "each epoch once, in order"
-            );
+            assert_eq!(epochs[..7], [0, 1, 2, 3, 4, 5, 6], "each epoch once, in order");
             let stale = *cluster.monitors[&seed].stale_reports.lock().unwrap();
             assert_eq!(stale, 0, "an engine outlived its epoch");
             for epoch in 0..6 {
-                assert_eq!(
-                    cluster.monitors[&seed].voters(epoch).len(),
-                    4,
-                    "epoch {epoch}"
-                );
+                assert_eq!(cluster.monitors[&seed].voters(epoch).len(), 4, "epoch {epoch}");
             }
         }
         for block in cluster.ledgers[&0].blocks.lock().unwrap().values() {
-            assert_eq!(
-                block.extension().epoch,
-                block.number() / 6,
-                "block {}",
-                block.number()
-            );
+            assert_eq!(block.extension().epoch, block.number() / 6, "block {}", block.number());
         }
     });
 }
@@ -68,19 +55,10 @@ async fn rotation(context: commonware_runtime::deterministic::Context) {
     let (old, new) = (key(0), key(4));
     for seed in all {
         let monitor = &cluster.monitors[&seed];
-        assert!(
-            monitor.voters(0).contains(&old),
-            "node {seed} saw the old validator vote"
-        );
-        assert!(
-            !monitor.voters(0).contains(&new),
-            "the new one does not vote before its epoch"
-        );
+        assert!(monitor.voters(0).contains(&old), "node {seed} saw the old validator vote");
+        assert!(!monitor.voters(0).contains(&new), "the new one does not vote before its epoch");
         for epoch in 1..3 {
-            assert!(
-                !monitor.voters(epoch).contains(&old),
-                "removed, epoch {epoch}"
-            );
+            assert!(!monitor.voters(epoch).contains(&old), "removed, epoch {epoch}");
             assert!(monitor.voters(epoch).contains(&new), "added, epoch {epoch}");
         }
         assert!(cluster.assert_certificates(seed) >= 10, "node {seed}");
@@ -98,11 +76,7 @@ async fn rotation(context: commonware_runtime::deterministic::Context) {
         .map(|block| (block.extension().epoch, block.extension().leader))
         .collect();
     assert!(leaders.contains(&(1, new)), "the new validator leads");
-    assert!(
-        !leaders
-            .iter()
-            .any(|(epoch, leader)| *epoch > 0 && *leader == old)
-    );
+    assert!(!leaders.iter().any(|(epoch, leader)| *epoch > 0 && *leader == old));
 }
 
 #[test]
@@ -114,11 +88,7 @@ fn one_validator_replaces_another() {
 fn the_same_seed_gives_the_same_run() {
     let first = run(3, rotation);
     assert_eq!(first, run(3, rotation));
-    assert_ne!(
-        first,
-        run(4, rotation),
-        "another seed, another run: the digest says something"
-    );
+    assert_ne!(first, run(4, rotation), "another seed, another run: the digest says something");
 }
 
 #[test]
@@ -132,10 +102,7 @@ fn a_set_grows_and_shrinks_and_is_replaced_entirely() {
         for (epoch, seeds) in (0..).zip(sets) {
             let allowed = set(seeds);
             let voters = cluster.monitors[&6].voters(epoch);
-            assert!(
-                voters.iter().all(|voter| allowed.keys().contains(voter)),
-                "epoch {epoch}"
-            );
+            assert!(voters.iter().all(|voter| allowed.keys().contains(voter)), "epoch {epoch}");
         }
         cluster.assert_certificates(7);
     });
@@ -165,10 +132,7 @@ fn votes_of_a_removed_validator_are_refused() {
         for index in 0..5 {
             let own = Finalize::sign(&former, proposal.clone()).unwrap();
             let vote = Finalize {
-                attestation: Attestation {
-                    signer: Participant::new(index),
-                    ..own.attestation
-                },
+                attestation: Attestation { signer: Participant::new(index), ..own.attestation },
                 ..own
             };
             let vote: Vote<StrictScheme, Digest> = Vote::Finalize(vote);
@@ -178,10 +142,7 @@ fn votes_of_a_removed_validator_are_refused() {
         let blocked = cluster.network.blocked().await.unwrap();
         for seed in others {
             let pair = (public_key(seed), public_key(0));
-            assert!(
-                blocked.contains(&pair),
-                "node {seed} still listens to the removed validator"
-            );
+            assert!(blocked.contains(&pair), "node {seed} still listens to the removed validator");
         }
         let height = cluster.height(1) + 10;
         cluster.reach(&others, height, MINUTE).await;
@@ -195,9 +156,7 @@ fn votes_of_a_removed_validator_are_refused() {
 
 fn newest_view(cluster: &Cluster, epoch: u64) -> u64 {
     let blocks = cluster.ledgers[&1].blocks.lock().unwrap();
-    let views = blocks
-        .values()
-        .filter(|block| block.extension().epoch == epoch);
+    let views = blocks.values().filter(|block| block.extension().epoch == epoch);
     views.map(|block| block.extension().view).max().unwrap()
 }
 
@@ -206,13 +165,7 @@ fn old_vote_journals_are_removed_and_recent_ones_kept() {
     run(8, |context| async move {
         let mut cluster = Cluster::running(context, Script::new(4, &[&[0]]), &[0]).await;
         cluster.reach(&[0], 41, MINUTE).await;
-        let newest = cluster.ledgers[&0]
-            .tracked
-            .lock()
-            .unwrap()
-            .last()
-            .unwrap()
-            .0;
+        let newest = cluster.ledgers[&0].tracked.lock().unwrap().last().unwrap().0;
         assert!(newest >= 10);
         for epoch in 0..=newest {
             let partition = format!("node-0-votes-{epoch}");
@@ -237,10 +190,7 @@ fn each_boundary_is_certified_by_the_set_of_its_own_epoch() {
         for (epoch, boundary) in [(0, 5), (1, 11), (2, 17)] {
             for seed in all {
                 let marshal = &cluster.nodes[&seed].marshal;
-                let found = marshal
-                    .get_finalization(Height::new(boundary))
-                    .await
-                    .unwrap();
+                let found = marshal.get_finalization(Height::new(boundary)).await.unwrap();
                 assert_eq!(found.proposal.round.epoch(), Epoch::new(epoch));
                 let scheme = StrictScheme::verifier(&script.namespace(), script.set(epoch));
                 let mut rng = commonware_utils::TestRng::new(1);

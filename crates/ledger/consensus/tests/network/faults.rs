@@ -28,10 +28,7 @@ fn a_killed_node_comes_back_epochs_later_and_votes_again() {
         cluster.reach(&ALL, target, MINUTE).await;
         cluster.assert_one_chain(&ALL, target);
         let epoch = cluster.script.epoch_of(target);
-        assert!(
-            cluster.monitors[&0].voters(epoch - 1).contains(&key(3)),
-            "it votes again"
-        );
+        assert!(cluster.monitors[&0].voters(epoch - 1).contains(&key(3)), "it votes again");
     });
 }
 
@@ -99,17 +96,9 @@ fn a_split_network_stops_and_goes_on_when_it_heals() {
         cluster.reach(&ALL, 8, MINUTE).await;
         cluster.link(&[&[0, 1], &[2, 3]], GOOD).await;
         cluster.sleep(1).await;
-        let before = ALL
-            .map(|seed| cluster.height(seed))
-            .into_iter()
-            .max()
-            .unwrap();
+        let before = ALL.map(|seed| cluster.height(seed)).into_iter().max().unwrap();
         cluster.sleep(30).await;
-        let after = ALL
-            .map(|seed| cluster.height(seed))
-            .into_iter()
-            .max()
-            .unwrap();
+        let after = ALL.map(|seed| cluster.height(seed)).into_iter().max().unwrap();
         assert_eq!(before, after, "no half has a quorum");
         cluster.link(&[&ALL], GOOD).await;
         cluster.reach(&ALL, after + 15, MINUTE).await;
@@ -125,9 +114,7 @@ fn the_larger_part_goes_on_and_the_smaller_catches_up_over_a_change_of_validator
         let mut cluster = Cluster::running(context, script, &nodes).await;
         cluster.reach(&nodes, 2, MINUTE).await;
         cluster.link(&[&[0, 1, 2, 4], &[3]], GOOD).await;
-        cluster
-            .reach(&[0, 1, 2, 4], 16, Duration::from_secs(120))
-            .await;
+        cluster.reach(&[0, 1, 2, 4], 16, Duration::from_secs(120)).await;
         assert!(cluster.height(3) < 6, "it missed the boundary");
         cluster.link(&[&nodes], GOOD).await;
         let target = cluster.height(1) + 8;
@@ -163,9 +150,7 @@ fn one_absent_validator_of_four_does_not_stop_the_chain() {
         for seed in [0, 1, 2] {
             cluster.boot(seed).await;
         }
-        cluster
-            .reach(&[0, 1, 2], 20, Duration::from_secs(120))
-            .await;
+        cluster.reach(&[0, 1, 2], 20, Duration::from_secs(120)).await;
         cluster.assert_one_chain(&[0, 1, 2], 20);
     });
 }

@@ -48,10 +48,7 @@ const BUFFER: NonZeroUsize = NZUsize!(16 * 1024);
 pub const QUOTA: Quota = Quota::per_second(NZU32!(4_096));
 
 pub type Network = Oracle<PublicKey, deterministic::Context>;
-type Ends = (
-    Sender<PublicKey, deterministic::Context>,
-    Receiver<PublicKey>,
-);
+type Ends = (Sender<PublicKey, deterministic::Context>, Receiver<PublicKey>);
 
 /// Who voted validly in which epoch, and the certificates, as one node saw it.
 #[derive(Clone)]
@@ -77,12 +74,7 @@ impl Monitor {
     }
 
     pub fn voters(&self, epoch: u64) -> BTreeSet<ValidatorKey> {
-        self.voters
-            .lock()
-            .unwrap()
-            .get(&epoch)
-            .cloned()
-            .unwrap_or_default()
+        self.voters.lock().unwrap().get(&epoch).cloned().unwrap_or_default()
     }
 
     /// Reported votes need not be verified yet, so verify before counting.
@@ -104,12 +96,7 @@ impl Monitor {
         };
         let index = usize::try_from(signer.get()).unwrap();
         let key = self.script.set(epoch).keys()[index];
-        self.voters
-            .lock()
-            .unwrap()
-            .entry(epoch)
-            .or_default()
-            .insert(key);
+        self.voters.lock().unwrap().entry(epoch).or_default().insert(key);
     }
 }
 
@@ -197,10 +184,7 @@ fn start_backfill(
     network: &Network,
     me: &PublicKey,
     ends: Ends,
-) -> (
-    handler::Receiver<Digest>,
-    marshal_resolver::Mailbox<Digest, PublicKey>,
-) {
+) -> (handler::Receiver<Digest>, marshal_resolver::Mailbox<Digest, PublicKey>) {
     marshal_resolver::init(
         context.child("backfill"),
         marshal_resolver::Config {
@@ -288,13 +272,7 @@ pub async fn start(
         context.child("marshal"),
         finalizations.await.unwrap(),
         blocks.await.unwrap(),
-        marshal_config(
-            &prefix,
-            &script,
-            &schemes,
-            boot.floor.clone(),
-            page_cache.clone(),
-        ),
+        marshal_config(&prefix, &script, &schemes, boot.floor.clone(), page_cache.clone()),
     )
     .await;
     let processed = floor.processed().map(|processed| processed.height());
@@ -307,14 +285,7 @@ pub async fn start(
     let rhythm = Rhythm::new(&script.parameters);
     let deferred = Deferred::new(
         context.child("deferred"),
-        Paced::new(
-            ScriptApp {
-                script: script.clone(),
-                fault: ledger.fault,
-            },
-            load,
-            rhythm,
-        ),
+        Paced::new(ScriptApp { script: script.clone(), fault: ledger.fault }, load, rhythm),
         marshal.clone(),
         epocher.clone(),
     );
@@ -339,16 +310,9 @@ pub async fn start(
     marshal_actor.start(both(ledger, mailbox), buffer, backfill);
     let (votes, certificates, resolver) = (end(VOTES), end(CERTIFICATES), end(RESOLVER));
     let handle = context.spawn(move |_| async move {
-        orchestrator
-            .start(votes, certificates, resolver)
-            .await
-            .unwrap()
+        orchestrator.start(votes, certificates, resolver).await.unwrap()
     });
-    Node {
-        marshal,
-        schemes,
-        handle,
-    }
+    Node { marshal, schemes, handle }
 }
 
 /// Reports to one and to the other.

@@ -24,10 +24,7 @@ fn an_idle_network_builds_block_1_and_then_only_heartbeats() {
         assert_eq!(cluster.height(0), 1, "nothing to do, nothing built");
         cluster.sleep(36).await;
         let beats = cluster.height(0) - 1;
-        assert!(
-            (2..=3).contains(&beats),
-            "{beats} heartbeats of 15 s in 46 s"
-        );
+        assert!((2..=3).contains(&beats), "{beats} heartbeats of 15 s in 46 s");
     });
 }
 
@@ -43,9 +40,7 @@ fn work_ends_the_hold_at_once() {
         cluster.sleep(5).await;
         let before = cluster.height(0);
         *cluster.busy.lock().unwrap() = true;
-        cluster
-            .reach(&ALL, before + 1, Duration::from_millis(500))
-            .await;
+        cluster.reach(&ALL, before + 1, Duration::from_millis(500)).await;
         *cluster.busy.lock().unwrap() = false;
     });
 }
@@ -62,9 +57,6 @@ fn blocks_keep_the_minimum_interval_under_load() {
             assert!(pair[1] - pair[0] >= 50, "{pair:?}");
         }
         let span = times[49] - times[2];
-        assert!(
-            span < 47 * 150,
-            "{span} ms for 47 blocks at an interval of 50 ms"
-        );
+        assert!(span < 47 * 150, "{span} ms for 47 blocks at an interval of 50 ms");
     });
 }

@@ -38,56 +38,25 @@ pub(super) struct SystemOperation {
 #[derive(Clone, Debug)]
 enum Work {
     /// Writes an account as it is given.
-    Account {
-        address: Address,
-        nonce: u64,
-        balance: U256,
-        code: Bytes,
-        storage: Storage,
-    },
+    Account { address: Address, nonce: u64, balance: U256, code: Bytes, storage: Storage },
     /// Calls or creates, from a given account.
-    Run {
-        from: Address,
-        kind: TxKind,
-        data: Bytes,
-        gas: u64,
-    },
+    Run { from: Address, kind: TxKind, data: Bytes, gas: u64 },
     /// Fails unless there is code, where given this code.
-    AssertCode {
-        address: Address,
-        code_hash: Option<B256>,
-    },
+    AssertCode { address: Address, code_hash: Option<B256> },
 }
 
 type Storage = BTreeMap<U256, U256>;
 
 impl SystemOperation {
     fn call(name: &str, to: Address, data: Bytes, gas: u64) -> Self {
-        let work = Work::Run {
-            from: SYSTEM_ADDRESS,
-            kind: TxKind::Call(to),
-            data,
-            gas,
-        };
-        Self {
-            name: name.to_owned(),
-            work,
-        }
+        let work = Work::Run { from: SYSTEM_ADDRESS, kind: TxKind::Call(to), data, gas };
+        Self { name: name.to_owned(), work }
     }
 
     fn code(name: &str, address: Address, code: Bytes) -> Self {
         let storage = Storage::new();
-        let work = Work::Account {
-            address,
-            nonce: 1,
-            balance: U256::ZERO,
-            code,
-            storage,
-        };
-        Self {
-            name: name.to_owned(),
-            work,
-        }
+        let work = Work::Account { address, nonce: 1, balance: U256::ZERO, code, storage };
+        Self { name: name.to_owned(), work }
     }
 }
 
@@ -132,12 +101,7 @@ pub(super) fn end(rules: &ChainRules, environment: &BlockEnvironment) -> Vec<Sys
         return Vec::new();
     }
     let data = IValidatorsSystem::advanceEpochCall {}.abi_encode().into();
-    vec![SystemOperation::call(
-        "end of epoch",
-        validators::ADDRESS,
-        data,
-        VALIDATORS_CALL_GAS,
-    )]
+    vec![SystemOperation::call("end of epoch", validators::ADDRESS, data, VALIDATORS_CALL_GAS)]
 }
 
 /// Checks what [`types::Genesis::check`] cannot know: that block 1 can be executed.
@@ -183,9 +147,7 @@ fn genesis_operations(
 fn allocation(genesis: &Genesis) -> Result<Vec<SystemOperation>, InvalidBlock> {
     let mut operations = Vec::new();
     for (address, account) in &genesis.allocation {
-        let taken = system_contracts()
-            .iter()
-            .any(|(system, _)| system == address);
+        let taken = system_contracts().iter().any(|(system, _)| system == address);
         if taken || native::is_reserved(*address) {
             let reason = format!("allocation: {address} belongs to the platform");
             return Err(InvalidBlock::Genesis(reason));
@@ -210,11 +172,7 @@ fn allocation(genesis: &Genesis) -> Result<Vec<SystemOperation>, InvalidBlock> {
 
 fn initial_validators(genesis: &Genesis) -> SystemOperation {
     let call = IValidatorsSystem::initializeCall {
-        keys: genesis
-            .validators
-            .iter()
-            .map(|validator| validator.key.0.into())
-            .collect(),
+        keys: genesis.validators.iter().map(|validator| validator.key.0.into()).collect(),
         organisations: genesis
             .validators
             .iter()
@@ -224,12 +182,7 @@ fn initial_validators(genesis: &Genesis) -> SystemOperation {
         epochLength: genesis.parameters.epoch_blocks,
     };
     let data = call.abi_encode().into();
-    SystemOperation::call(
-        "validators of epoch 0",
-        validators::ADDRESS,
-        data,
-        VALIDATORS_CALL_GAS,
-    )
+    SystemOperation::call("validators of epoch 0", validators::ADDRESS, data, VALIDATORS_CALL_GAS)
 }
 
 /// Creates a predeploy and checks that it is where it belongs. An allocation with code at its
@@ -252,17 +205,9 @@ fn deployment(predeploy: Predeploy, genesis: &Genesis) -> Vec<SystemOperation> {
     vec![
         SystemOperation {
             name: name.clone(),
-            work: Work::Run {
-                from,
-                kind,
-                data,
-                gas: PREDEPLOY_GAS,
-            },
+            work: Work::Run { from, kind, data, gas: PREDEPLOY_GAS },
         },
-        SystemOperation {
-            name,
-            work: Work::AssertCode { address, code_hash },
-        },
+        SystemOperation { name, work: Work::AssertCode { address, code_hash } },
     ]
 }
 
@@ -278,21 +223,11 @@ impl BlockExecutor {
 
     fn run_operation(&mut self, operation: &SystemOperation) -> Result<(), Pause> {
         let failed = |reason: String| {
-            Pause::Invalid(InvalidBlock::System {
-                operation: operation.name.clone(),
-                reason,
-            })
+            Pause::Invalid(InvalidBlock::System { operation: operation.name.clone(), reason })
         };
         match &operation.work {
-            Work::Account {
-                address,
-                nonce,
-                balance,
-                code,
-                storage,
-            } => {
-                self.state
-                    .put_account(*address, *nonce, *balance, code, storage);
+            Work::Account { address, nonce, balance, code, storage } => {
+                self.state.put_account(*address, *nonce, *balance, code, storage);
                 Ok(())
             }
             Work::AssertCode { address, code_hash } => {
@@ -301,18 +236,13 @@ impl BlockExecutor {
                     (None | Some(alloy_primitives::KECCAK256_EMPTY), _) => {
                         Err(failed(format!("there is no code at {address}")))
                     }
-                    (Some(found), Some(expected)) if found != *expected => Err(failed(format!(
-                        "code hash at {address} is {found}, not {expected}"
-                    ))),
+                    (Some(found), Some(expected)) if found != *expected => {
+                        Err(failed(format!("code hash at {address} is {found}, not {expected}")))
+                    }
                     _ => Ok(()),
                 }
             }
-            Work::Run {
-                from,
-                kind,
-                data,
-                gas,
-            } => {
+            Work::Run { from, kind, data, gas } => {
                 let transaction = TxEnv {
                     caller: *from,
                     kind: *kind,

@@ -44,24 +44,15 @@ impl BlockExecutor {
             return Vec::new();
         }
         let address = StoredSet::ADDRESS;
-        let length = self
-            .state
-            .storage(address, StoredSet::length_slot())
-            .unwrap_or_default();
+        let length = self.state.storage(address, StoredSet::length_slot()).unwrap_or_default();
         let slots = StoredSet::key_slots(length).into_iter();
         slots.map(|slot| StateKey::Storage(address, slot)).collect()
     }
 
     fn need<'k>(&self, keys: impl Iterator<Item = &'k StateKey>) -> Result<(), Pause> {
-        let missing: Vec<StateKey> = keys
-            .filter(|key| !self.state.is_loaded(key))
-            .copied()
-            .collect();
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(Pause::Need(missing))
-        }
+        let missing: Vec<StateKey> =
+            keys.filter(|key| !self.state.is_loaded(key)).copied().collect();
+        if missing.is_empty() { Ok(()) } else { Err(Pause::Need(missing)) }
     }
 
     fn first_keys(&self) -> BTreeSet<StateKey> {
@@ -101,10 +92,7 @@ impl BlockExecutor {
         }
         if frame.epoch_blocks.is_some() {
             keys.insert(StateKey::Account(StoredSet::ADDRESS));
-            keys.insert(StateKey::Storage(
-                StoredSet::ADDRESS,
-                StoredSet::length_slot(),
-            ));
+            keys.insert(StateKey::Storage(StoredSet::ADDRESS, StoredSet::length_slot()));
         }
         keys
     }

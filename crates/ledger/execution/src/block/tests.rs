@@ -62,25 +62,15 @@ fn all_transaction_types_transfer() {
     ]);
     assert_eq!(block.included, [0, 1, 2, 3]);
     assert!(block.results.iter().all(|result| result.success));
-    let types: Vec<u8> = block
-        .receipts
-        .iter()
-        .map(|receipt| receipt.transaction_type)
-        .collect();
+    let types: Vec<u8> = block.receipts.iter().map(|receipt| receipt.transaction_type).collect();
     assert_eq!(types, [0, 1, 2, 4]);
     assert_eq!(block.results[0].gas_used, 21_000);
     assert_eq!(block.receipts[3].cumulative_gas_used, block.gas_used);
     assert_eq!(chain.reader.balance(BOB), U256::from(40));
-    assert_eq!(
-        chain.reader.balance(alice.address),
-        U256::from(1_000_000 - 40)
-    );
+    assert_eq!(chain.reader.balance(alice.address), U256::from(1_000_000 - 40));
     assert_eq!(chain.reader.nonce(alice.address), 4);
     let delegation = chain.reader.code(key(2).address).unwrap();
-    assert_eq!(
-        delegation[..],
-        [&[0xef, 0x01, 0x00][..], BOB.as_slice()].concat()
-    );
+    assert_eq!(delegation[..], [&[0xef, 0x01, 0x00][..], BOB.as_slice()].concat());
     assert_eq!(chain.reader.nonce(key(2).address), 1);
 }
 
@@ -98,11 +88,7 @@ fn candidates_that_are_not_valid_now_are_left_out_with_a_reason() {
         .rejected
         .iter()
         .map(|rejected| {
-            (
-                rejected.index,
-                rejected.reason.to_string(),
-                rejected.reason.disposition(),
-            )
+            (rejected.index, rejected.reason.to_string(), rejected.reason.disposition())
         })
         .collect();
     assert_eq!(reasons[0].1, "nonce too low: next nonce 1, tx nonce 0");
@@ -127,11 +113,7 @@ fn verification_names_the_transaction_that_is_not_valid() {
         error,
         DriveError::Invalid(InvalidBlock::Transaction {
             index: 1,
-            reason: InvalidTransaction::NonceTooHigh {
-                nonce: 7,
-                next: 1,
-                ..
-            }
+            reason: InvalidTransaction::NonceTooHigh { nonce: 7, next: 1, .. }
         })
     ));
 }
@@ -156,10 +138,7 @@ fn gas_beyond_the_block_is_left_out_and_refused() {
     );
     let block = chain.block(both);
     assert_eq!(block.included, [0]);
-    assert!(
-        block.rejected.is_empty(),
-        "what does not fit is not invalid"
-    );
+    assert!(block.rejected.is_empty(), "what does not fit is not invalid");
 }
 
 #[test]
@@ -169,18 +148,10 @@ fn build_limits_hold() {
         .map(|number| key(number).sign(dynamic(0, TxKind::Call(BOB), 0, Default::default())))
         .collect();
     let bytes = transfers[0].encoded().len() + transfers[1].encoded().len();
-    let limits = BuildLimits {
-        transaction_bytes_max: bytes,
-        transactions_max: 10,
-    };
-    let built = chain
-        .execute(transfers.clone(), Mode::Build(limits))
-        .unwrap();
+    let limits = BuildLimits { transaction_bytes_max: bytes, transactions_max: 10 };
+    let built = chain.execute(transfers.clone(), Mode::Build(limits)).unwrap();
     assert_eq!(built.included.len(), 2);
-    let limits = BuildLimits {
-        transaction_bytes_max: usize::MAX,
-        transactions_max: 1,
-    };
+    let limits = BuildLimits { transaction_bytes_max: usize::MAX, transactions_max: 1 };
     let built = chain.execute(transfers, Mode::Build(limits)).unwrap();
     assert_eq!(built.included, [0]);
 }
@@ -215,13 +186,10 @@ fn few_rounds_of_reading_serve_many_transactions() {
     chain.block(vec![key(1).sign(dynamic(0, TxKind::Create, 0, store))]);
     chain.block(vec![]);
     let contract = key(1).address.create(0);
-    let calls: Vec<_> = (2..100u8)
-        .map(|number| call(&key(number), 0, contract, [number; 32].into()))
-        .collect();
+    let calls: Vec<_> =
+        (2..100u8).map(|number| call(&key(number), 0, contract, [number; 32].into())).collect();
     chain.reader.reads.store(0, Ordering::Relaxed);
-    let block = chain
-        .execute(calls, Mode::Build(BuildLimits::default()))
-        .unwrap();
+    let block = chain.execute(calls, Mode::Build(BuildLimits::default())).unwrap();
     assert_eq!(block.included.len(), 98);
     let rounds = chain.reader.reads.load(Ordering::Relaxed);
     assert!(rounds <= 3, "{rounds} rounds");
@@ -248,8 +216,6 @@ fn a_finished_executor_answers_the_same_again() {
             Step::Invalid(invalid) => panic!("{invalid}"),
         }
     };
-    let Step::Done(second) = executor.step() else {
-        panic!("not done")
-    };
+    let Step::Done(second) = executor.step() else { panic!("not done") };
     assert_eq!(first, second);
 }

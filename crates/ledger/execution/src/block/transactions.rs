@@ -63,11 +63,8 @@ impl Progress {
         diff: StateDiff,
         next_validators: Option<ValidatorSet>,
     ) -> BlockOutcome {
-        let encoded: Vec<Bytes> = self
-            .included
-            .iter()
-            .map(|index| transactions[*index].encoded().clone())
-            .collect();
+        let encoded: Vec<Bytes> =
+            self.included.iter().map(|index| transactions[*index].encoded().clone()).collect();
         let mut logs_bloom = Bloom::ZERO;
         for receipt in &self.receipts {
             logs_bloom.accrue_bloom(&receipt.bloom());
@@ -123,11 +120,7 @@ impl Progress {
             transaction_type: transaction.type_byte(),
             success,
             cumulative_gas_used: self.gas_used,
-            logs: if success {
-                result.into_logs()
-            } else {
-                Vec::new()
-            },
+            logs: if success { result.into_logs() } else { Vec::new() },
         });
         self.included.push(index);
     }
@@ -141,13 +134,7 @@ impl BlockExecutor {
         let transactions = std::mem::take(&mut self.transactions);
         let mode = self.mode;
         let result = self.with_evm(|evm, progress| {
-            let mut run = Run {
-                rules: &rules,
-                transaction_rules,
-                mode,
-                evm,
-                progress,
-            };
+            let mut run = Run { rules: &rules, transaction_rules, mode, evm, progress };
             run.all(&transactions)
         });
         self.transactions = transactions;
@@ -194,32 +181,20 @@ impl Run<'_, '_, '_> {
         match self.mode {
             Mode::Verify if gas > remaining => {
                 let limit = self.transaction_rules.block_gas_limit;
-                return Err(InvalidBlock::Gas {
-                    index,
-                    gas,
-                    remaining,
-                    limit,
-                }
-                .into());
+                return Err(InvalidBlock::Gas { index, gas, remaining, limit }.into());
             }
             Mode::Build(limits) if gas > remaining || !self.progress.fits(transaction, &limits) => {
                 return Ok(());
             }
             _ => {}
         }
-        let payment = Payment::Block {
-            base_fee_burnt: self.rules.base_fee_burnt,
-        };
-        match self
-            .evm
-            .transact(transaction_env(transaction, self.rules), payment)
-        {
+        let payment = Payment::Block { base_fee_burnt: self.rules.base_fee_burnt };
+        match self.evm.transact(transaction_env(transaction, self.rules), payment) {
             Ok(result) => {
                 let changes = self.evm.take_changes();
                 let spec = self.evm.spec();
                 self.evm.database().commit(changes, spec);
-                self.progress
-                    .include(index, transaction, result, &self.transaction_rules);
+                self.progress.include(index, transaction, result, &self.transaction_rules);
                 Ok(())
             }
             Err(EVMError::Database(missing)) => Err(missing.into()),
@@ -250,11 +225,7 @@ impl Run<'_, '_, '_> {
         missed: Vec<StateKey>,
     ) -> Vec<StateKey> {
         let current = self.progress.next;
-        let ahead = transactions
-            .iter()
-            .enumerate()
-            .skip(current)
-            .take(LOOK_AHEAD_TRANSACTIONS_MAX);
+        let ahead = transactions.iter().enumerate().skip(current).take(LOOK_AHEAD_TRANSACTIONS_MAX);
         self.evm.ignore_nonces(true);
         self.evm.database().begin_collecting();
         for (index, transaction) in ahead {
@@ -271,19 +242,11 @@ impl Run<'_, '_, '_> {
 
     fn try_ahead(&mut self, index: usize, transaction: &Transaction) {
         let before = self.evm.database().collected();
-        let payment = Payment::Block {
-            base_fee_burnt: self.rules.base_fee_burnt,
-        };
-        let _ = self
-            .evm
-            .transact(transaction_env(transaction, self.rules), payment);
+        let payment = Payment::Block { base_fee_burnt: self.rules.base_fee_burnt };
+        let _ = self.evm.transact(transaction_env(transaction, self.rules), payment);
         let _ = self.evm.take_changes();
         let missed_nothing = self.evm.database().collected() == before;
         let tries = &mut self.progress.tries[index];
-        *tries = if missed_nothing {
-            LOOK_AHEAD_TRIES_MAX
-        } else {
-            *tries + 1
-        };
+        *tries = if missed_nothing { LOOK_AHEAD_TRIES_MAX } else { *tries + 1 };
     }
 }

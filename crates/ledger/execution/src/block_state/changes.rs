@@ -62,10 +62,7 @@ impl BlockState {
         let slots = self.storage.entry(address).or_default();
         slots.values.clear();
         slots.complete = true;
-        let existed = matches!(
-            self.originals.get(&StateKey::Account(address)),
-            Some(Some(_))
-        );
+        let existed = matches!(self.originals.get(&StateKey::Account(address)), Some(Some(_)));
         if destroys_old_accounts(spec) && existed {
             self.wiped.insert(address);
         }
@@ -86,13 +83,10 @@ impl BlockState {
         info.code_hash = keccak256(code);
         if !code.is_empty() {
             self.written.insert(StateKey::Code(info.code_hash));
-            self.code
-                .entry(info.code_hash)
-                .or_insert_with(|| bytecode(code.clone()));
+            self.code.entry(info.code_hash).or_insert_with(|| bytecode(code.clone()));
         }
         self.written.insert(StateKey::Account(address));
-        self.accounts
-            .insert(address, (!info.is_empty()).then_some(info));
+        self.accounts.insert(address, (!info.is_empty()).then_some(info));
         let slots = self.storage.entry(address).or_default();
         for (slot, value) in storage {
             slots.values.insert(*slot, *value);
@@ -123,10 +117,7 @@ impl BlockState {
                 changes.insert(*key, Change { previous, current });
             }
         }
-        StateDiff {
-            changes,
-            wiped: self.wiped.clone(),
-        }
+        StateDiff { changes, wiped: self.wiped.clone() }
     }
 
     fn current(&self, key: &StateKey) -> Option<StateValue> {

@@ -57,11 +57,7 @@ impl BlockState {
             info.nonce = nonce;
         }
         if let Some(code) = &pretended.code {
-            info.code_hash = if code.is_empty() {
-                KECCAK256_EMPTY
-            } else {
-                keccak256(code)
-            };
+            info.code_hash = if code.is_empty() { KECCAK256_EMPTY } else { keccak256(code) };
         }
         Some(info)
     }

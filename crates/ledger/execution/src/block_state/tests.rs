@@ -18,30 +18,17 @@ fn old_rules_wipe_whole_contracts() {
     let code = Bytes::from_static(&[0x33, 0xff]);
     let hash = alloy_primitives::keccak256(&code);
     let mut state = BlockState::new(BlockHashes::Provided(BTreeMap::new()));
-    let record = AccountRecord {
-        nonce: 1,
-        balance: U256::from(5),
-        code_hash: hash,
-    };
-    state.provide(
-        StateKey::Account(CONTRACT),
-        Some(StateValue::Account(record)),
-    );
+    let record = AccountRecord { nonce: 1, balance: U256::from(5), code_hash: hash };
+    state.provide(StateKey::Account(CONTRACT), Some(StateValue::Account(record)));
     state.provide(StateKey::Code(hash), Some(StateValue::Code(code)));
     state.provide(StateKey::Account(Address::ZERO), None);
     let slot = StateKey::Storage(CONTRACT, U256::ONE);
     state.provide(slot, Some(StateValue::Storage(U256::from(9))));
     let rules = ChainRules::ethereum(1, SpecId::SHANGHAI, BTreeMap::new());
-    let block = revm::context::BlockEnv {
-        gas_limit: 1_000_000,
-        ..Default::default()
-    };
+    let block = revm::context::BlockEnv { gas_limit: 1_000_000, ..Default::default() };
     let mut evm = LedgerEvm::new(&mut state, &rules, block);
-    let transaction = TxEnv {
-        kind: TxKind::Call(CONTRACT),
-        gas_limit: 100_000,
-        ..TxEnv::default()
-    };
+    let transaction =
+        TxEnv { kind: TxKind::Call(CONTRACT), gas_limit: 100_000, ..TxEnv::default() };
     evm.transact(transaction, Payment::Call).unwrap();
     let changes = evm.take_changes();
     evm.database().commit(changes, SpecId::SHANGHAI);
@@ -56,25 +43,15 @@ fn missing_values_are_named_or_noted() {
     let mut state = BlockState::new(BlockHashes::HistoryContract);
     let key = StateKey::Storage(CONTRACT, U256::ONE);
     assert_eq!(state.storage(CONTRACT, U256::ONE), Err(Missing(key)));
-    assert_eq!(
-        state.basic(CONTRACT),
-        Err(Missing(StateKey::Account(CONTRACT)))
-    );
+    assert_eq!(state.basic(CONTRACT), Err(Missing(StateKey::Account(CONTRACT))));
     state.begin_collecting();
     assert_eq!(state.storage(CONTRACT, U256::ONE), Ok(U256::ZERO));
     assert_eq!(state.basic(CONTRACT), Ok(None));
-    assert_eq!(
-        state.end_collecting(),
-        BTreeSet::from([key, StateKey::Account(CONTRACT)])
-    );
+    assert_eq!(state.end_collecting(), BTreeSet::from([key, StateKey::Account(CONTRACT)]));
     assert_eq!(state.storage(CONTRACT, U256::ONE), Err(Missing(key)));
     state.provide(key, Some(StateValue::Storage(U256::from(3))));
     state.provide(key, Some(StateValue::Storage(U256::from(4))));
-    assert_eq!(
-        state.storage(CONTRACT, U256::ONE),
-        Ok(U256::from(3)),
-        "the first one counts"
-    );
+    assert_eq!(state.storage(CONTRACT, U256::ONE), Ok(U256::from(3)), "the first one counts");
 }
 
 #[test]

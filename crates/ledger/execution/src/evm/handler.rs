@@ -29,10 +29,7 @@ pub(super) struct LedgerHandler<'a, DB> {
 
 impl<DB> LedgerHandler<'_, DB> {
     pub(super) fn new(payment: Payment) -> Self {
-        Self {
-            payment,
-            kind: PhantomData,
-        }
+        Self { payment, kind: PhantomData }
     }
 }
 
@@ -65,11 +62,7 @@ impl<'a, DB: Database> Handler for LedgerHandler<'a, DB> {
         result: &mut FrameResult,
     ) -> Result<(), Self::Error> {
         let context = evm.context();
-        if self.payment
-            == (Payment::Block {
-                base_fee_burnt: true,
-            })
-        {
+        if self.payment == (Payment::Block { base_fee_burnt: true }) {
             return post_execution::reward_beneficiary(context, result.gas()).map_err(From::from);
         }
         let price = effective_price(context.tx(), context.block());
@@ -80,10 +73,7 @@ impl<'a, DB: Database> Handler for LedgerHandler<'a, DB> {
         let used = gas.used().saturating_sub(gas.reservoir());
         let beneficiary = context.block().beneficiary();
         let fee = U256::from(price).saturating_mul(U256::from(used));
-        context
-            .journal_mut()
-            .load_account_mut(beneficiary)?
-            .incr_balance(fee);
+        context.journal_mut().load_account_mut(beneficiary)?.incr_balance(fee);
         Ok(())
     }
 }

@@ -73,22 +73,14 @@ impl<DB: Database> LedgerEvm<'_, DB> {
         if !reserved && !native::is_reserved(inputs.target_address) {
             return Ok(None);
         }
-        if inputs
-            .value
-            .transfer()
-            .is_some_and(|value| value > U256::ZERO)
-        {
-            return Ok(Some(reverted(
-                inputs,
-                NativeTakesNoValue {}.abi_encode().into(),
-            )));
+        if inputs.value.transfer().is_some_and(|value| value > U256::ZERO) {
+            return Ok(Some(reverted(inputs, NativeTakesNoValue {}.abi_encode().into())));
         }
         match self.native.get(&inputs.bytecode_address).cloned() {
             None => Ok(None),
-            Some(_) if inputs.bytecode_address != inputs.target_address => Ok(Some(reverted(
-                inputs,
-                NativeDelegateCall {}.abi_encode().into(),
-            ))),
+            Some(_) if inputs.bytecode_address != inputs.target_address => {
+                Ok(Some(reverted(inputs, NativeDelegateCall {}.abi_encode().into())))
+            }
             Some(contract) => self.run_native(&*contract, inputs, depth).map(Some),
         }
     }
@@ -100,12 +92,7 @@ impl<DB: Database> LedgerEvm<'_, DB> {
         depth: usize,
     ) -> Result<FrameResult, ContextError<DB::Error>> {
         if depth > CALL_STACK_LIMIT as usize {
-            return Ok(outcome(
-                inputs,
-                InstructionResult::CallTooDeep,
-                Bytes::new(),
-                0,
-            ));
+            return Ok(outcome(inputs, InstructionResult::CallTooDeep, Bytes::new(), 0));
         }
         let context = self.context();
         let input = inputs.input.bytes(context);
@@ -121,9 +108,7 @@ impl<DB: Database> LedgerEvm<'_, DB> {
             gas_limit: inputs.gas_limit,
         };
         let journal = context.journal_mut();
-        journal
-            .load_account(inputs.target_address)
-            .map_err(ContextError::Db)?;
+        journal.load_account(inputs.target_address).map_err(ContextError::Db)?;
         let checkpoint = journal.checkpoint();
         let mut host = JournalHost::new(journal);
         let mut native = NativeContext::new(call, block, &mut host);
@@ -172,11 +157,7 @@ fn outcome(
     gas_remaining: u64,
 ) -> FrameResult {
     let mut gas = Gas::new_with_regular_gas_and_reservoir(inputs.gas_limit, inputs.reservoir);
-    let kept = if result.is_ok_or_revert() {
-        gas_remaining
-    } else {
-        0
-    };
+    let kept = if result.is_ok_or_revert() { gas_remaining } else { 0 };
     gas.set_remaining(kept);
     let result = InterpreterResult::new(result, output, gas);
     let mut outcome = CallOutcome::new(result, inputs.return_memory_offset.clone());

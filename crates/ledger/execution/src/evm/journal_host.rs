@@ -13,20 +13,14 @@ pub(super) struct JournalHost<'a, DB: Database> {
 
 impl<'a, DB: Database> JournalHost<'a, DB> {
     pub(super) fn new(journal: &'a mut Journal<DB>) -> Self {
-        Self {
-            journal,
-            error: None,
-        }
+        Self { journal, error: None }
     }
 }
 
 impl<DB: Database> Host for JournalHost<'_, DB> {
     fn load(&mut self, address: Address, slot: U256) -> Result<Loaded, HostError> {
         match self.journal.sload(address, slot) {
-            Ok(load) => Ok(Loaded {
-                value: load.data,
-                is_cold: load.is_cold,
-            }),
+            Ok(load) => Ok(Loaded { value: load.data, is_cold: load.is_cold }),
             Err(error) => {
                 self.error = Some(error);
                 Err(HostError)
@@ -36,10 +30,7 @@ impl<DB: Database> Host for JournalHost<'_, DB> {
 
     fn store(&mut self, address: Address, slot: U256, value: U256) -> Result<Loaded, HostError> {
         match self.journal.sstore(address, slot, value) {
-            Ok(load) => Ok(Loaded {
-                value: load.data.present_value,
-                is_cold: load.is_cold,
-            }),
+            Ok(load) => Ok(Loaded { value: load.data.present_value, is_cold: load.is_cold }),
             Err(error) => {
                 self.error = Some(error);
                 Err(HostError)

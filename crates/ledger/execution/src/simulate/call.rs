@@ -50,10 +50,9 @@ impl Simulation {
             return Err(self.need(missing));
         }
         match outcome {
-            Ok(result) => Ok(Run {
-                gas_before_refunds: result.gas().total_gas_spent(),
-                result: seen(result),
-            }),
+            Ok(result) => {
+                Ok(Run { gas_before_refunds: result.gas().total_gas_spent(), result: seen(result) })
+            }
             Err(EVMError::Transaction(refusal)) => Err(refused(refusal, request).into()),
             Err(error) => Err(SimulateError::Environment(error.to_string()).into()),
         }
@@ -92,12 +91,7 @@ impl Simulation {
         let base_fee = u128::from(self.environment.base_fee);
         if fee_max > 0 && fee_max < base_fee {
             let sender = request.from.unwrap_or_default();
-            return Err(InvalidTransaction::FeeCapTooLow {
-                sender,
-                fee_max,
-                base_fee,
-            }
-            .into());
+            return Err(InvalidTransaction::FeeCapTooLow { sender, fee_max, base_fee }.into());
         }
         Ok(())
     }
@@ -153,11 +147,9 @@ fn fees(request: &CallRequest) -> (u128, u128) {
 fn seen(result: ExecutionResult) -> CallResult {
     let gas_used = result.tx_gas_used();
     match result {
-        ExecutionResult::Success { output, logs, .. } => CallResult::Success {
-            output: output.into_data(),
-            gas_used,
-            logs,
-        },
+        ExecutionResult::Success { output, logs, .. } => {
+            CallResult::Success { output: output.into_data(), gas_used, logs }
+        }
         ExecutionResult::Revert { output, .. } => CallResult::Revert { output, gas_used },
         ExecutionResult::Halt { reason, .. } => CallResult::Halt {
             out_of_gas: matches!(reason, HaltReason::OutOfGas(_)),
@@ -169,20 +161,12 @@ fn seen(result: ExecutionResult) -> CallResult {
 
 fn refused(refusal: Refusal, request: &CallRequest) -> InvalidTransaction {
     match refusal {
-        Refusal::CallGasCostMoreThanGasLimit {
-            initial_gas,
-            gas_limit,
-        } => InvalidTransaction::IntrinsicGas {
-            gas: gas_limit,
-            needed: initial_gas,
-        },
-        Refusal::GasFloorMoreThanGasLimit {
-            gas_floor,
-            gas_limit,
-        } => InvalidTransaction::FloorDataGas {
-            gas: gas_limit,
-            needed: gas_floor,
-        },
+        Refusal::CallGasCostMoreThanGasLimit { initial_gas, gas_limit } => {
+            InvalidTransaction::IntrinsicGas { gas: gas_limit, needed: initial_gas }
+        }
+        Refusal::GasFloorMoreThanGasLimit { gas_floor, gas_limit } => {
+            InvalidTransaction::FloorDataGas { gas: gas_limit, needed: gas_floor }
+        }
         Refusal::LackOfFundForMaxFee { fee, balance } => InvalidTransaction::InsufficientFunds {
             balance: *balance,
             cost: U256::max(*fee, request.value),

@@ -69,13 +69,8 @@ impl Simulation {
     /// The highest gas limit to try.
     fn allowance(&mut self, request: &CallRequest) -> Result<u64, Stopped> {
         let asked = request.gas.filter(|gas| *gas >= TRANSFER_GAS);
-        let high = asked
-            .unwrap_or(self.environment.gas_limit)
-            .min(self.gas_max);
-        let price = request
-            .gas_price
-            .or(request.max_fee_per_gas)
-            .unwrap_or_default();
+        let high = asked.unwrap_or(self.environment.gas_limit).min(self.gas_max);
+        let price = request.gas_price.or(request.max_fee_per_gas).unwrap_or_default();
         if self.rules.fee_mode == FeeMode::Free || price == 0 {
             return Ok(high);
         }
@@ -115,9 +110,7 @@ impl Simulation {
         };
         Ok(match &run.result {
             CallResult::Success { .. } => Attempt::Succeeds(run),
-            CallResult::Halt {
-                out_of_gas: true, ..
-            } => Attempt::OutOfGas,
+            CallResult::Halt { out_of_gas: true, .. } => Attempt::OutOfGas,
             CallResult::Halt { reason, .. } => {
                 Attempt::Fails(SimulateError::Halted(reason.clone()))
             }

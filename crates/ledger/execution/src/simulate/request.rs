@@ -49,14 +49,7 @@ pub struct BlockOverrides {
 
 impl BlockOverrides {
     pub(super) fn apply(&self, environment: &mut BlockEnvironment) {
-        let Self {
-            number,
-            time,
-            gas_limit,
-            fee_recipient,
-            prev_randao,
-            base_fee_per_gas,
-        } = self;
+        let Self { number, time, gas_limit, fee_recipient, prev_randao, base_fee_per_gas } = self;
         environment.number = number.unwrap_or(environment.number);
         environment.time_ms =
             time.map_or(environment.time_ms, |seconds| seconds.saturating_mul(1000));

@@ -17,14 +17,7 @@ use crate::{
 
 fn simulation(chain: &Chain, state: StateOverrides, block: &BlockOverrides) -> Simulation {
     let environment = chain.environment(chain.number);
-    Simulation::new(
-        environment,
-        chain.rules(chain.number),
-        state,
-        block,
-        CALL_GAS_MAX,
-    )
-    .unwrap()
+    Simulation::new(environment, chain.rules(chain.number), state, block, CALL_GAS_MAX).unwrap()
 }
 
 fn run(chain: &Chain, request: &CallRequest) -> Result<CallResult, SimulateError> {
@@ -38,10 +31,7 @@ fn estimate(chain: &Chain, request: &CallRequest) -> Result<u64, SimulateError> 
 }
 
 fn with_code(code: &[u8], request: &CallRequest, chain: &Chain) -> CallResult {
-    let pretended = AccountOverride {
-        code: Some(code.to_vec().into()),
-        ..Default::default()
-    };
+    let pretended = AccountOverride { code: Some(code.to_vec().into()), ..Default::default() };
     let overrides = StateOverrides::from([(request.to.unwrap(), pretended)]);
     let mut simulation = simulation(chain, overrides, &BlockOverrides::default());
     block_on(call(&mut simulation, request, &chain.reader)).unwrap()
@@ -61,12 +51,7 @@ fn word(value: u64) -> Bytes {
 /// Deploys from key 1 (nonce 0).
 fn deployed(runtime: &[u8]) -> (Chain, Address) {
     let mut chain = Chain::new(genesis());
-    chain.block(vec![key(1).sign(dynamic(
-        0,
-        TxKind::Create,
-        0,
-        init_code(runtime),
-    ))]);
+    chain.block(vec![key(1).sign(dynamic(0, TxKind::Create, 0, init_code(runtime)))]);
     (chain, key(1).address.create(0))
 }
 
@@ -75,11 +60,7 @@ fn calls_native_contracts_directly_and_through_bytecode() {
     let (chain, contract) = deployed(&forwarder(0xfa, validators::ADDRESS));
     let data: Bytes = IValidators::validatorCountCall {}.abi_encode().into();
     for to in [validators::ADDRESS, contract] {
-        let request = CallRequest {
-            to: Some(to),
-            data: data.clone(),
-            ..Default::default()
-        };
+        let request = CallRequest { to: Some(to), data: data.clone(), ..Default::default() };
         assert_eq!(output(run(&chain, &request).unwrap()), word(4));
     }
 }
@@ -94,20 +75,11 @@ fn offered_fees_do_not_matter_in_free_mode() {
         gas_price: Some(u128::MAX),
         ..Default::default()
     };
-    assert!(matches!(
-        run(&chain, &request),
-        Ok(CallResult::Success { .. })
-    ));
+    assert!(matches!(run(&chain, &request), Ok(CallResult::Success { .. })));
     assert!(estimate(&chain, &request).unwrap() > 40_000);
-    let request = CallRequest {
-        value: U256::ONE,
-        ..request
-    };
+    let request = CallRequest { value: U256::ONE, ..request };
     let error = run(&chain, &request).unwrap_err().to_string();
-    assert!(
-        error.starts_with("insufficient funds for gas * price + value"),
-        "{error}"
-    );
+    assert!(error.starts_with("insufficient funds for gas * price + value"), "{error}");
 }
 
 #[test]
@@ -115,70 +87,37 @@ fn metered_calls_without_a_price_need_no_balance_and_with_one_do() {
     let chain = Chain::new(metered(10));
     let base_fee = [0x48, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3];
     let to = Some(Address::repeat_byte(5));
-    let free = CallRequest {
-        from: Some(key(6).address),
-        to,
-        ..Default::default()
-    };
+    let free = CallRequest { from: Some(key(6).address), to, ..Default::default() };
     assert_eq!(output(with_code(&base_fee, &free, &chain)), word(0));
-    let poor = CallRequest {
-        gas_price: Some(10),
-        ..free.clone()
-    };
+    let poor = CallRequest { gas_price: Some(10), ..free.clone() };
     assert!(matches!(
         run(&chain, &poor),
-        Err(SimulateError::Invalid(
-            InvalidTransaction::InsufficientFunds { .. }
-        ))
+        Err(SimulateError::Invalid(InvalidTransaction::InsufficientFunds { .. }))
     ));
-    let rich = CallRequest {
-        from: Some(key(1).address),
-        gas_price: Some(10),
-        ..free.clone()
-    };
+    let rich = CallRequest { from: Some(key(1).address), gas_price: Some(10), ..free.clone() };
     assert_eq!(output(with_code(&base_fee, &rich, &chain)), word(10));
-    let low = CallRequest {
-        max_fee_per_gas: Some(9),
-        ..free.clone()
-    };
+    let low = CallRequest { max_fee_per_gas: Some(9), ..free.clone() };
     assert!(matches!(
         run(&chain, &low),
-        Err(SimulateError::Invalid(
-            InvalidTransaction::FeeCapTooLow { .. }
-        ))
+        Err(SimulateError::Invalid(InvalidTransaction::FeeCapTooLow { .. }))
     ));
-    let both = CallRequest {
-        gas_price: Some(1),
-        max_fee_per_gas: Some(1),
-        ..free
-    };
+    let both = CallRequest { gas_price: Some(1), max_fee_per_gas: Some(1), ..free };
     assert_eq!(run(&chain, &both), Err(SimulateError::FeeFields));
 }
 
 #[test]
 fn reverts_and_halts_are_told_apart() {
     let (chain, contract) = deployed(REVERT);
-    let request = CallRequest {
-        to: Some(contract),
-        data: word(77),
-        ..Default::default()
-    };
+    let request = CallRequest { to: Some(contract), data: word(77), ..Default::default() };
     assert!(matches!(
         run(&chain, &request).unwrap(),
         CallResult::Revert { output, .. } if output == word(77)
     ));
-    assert_eq!(
-        estimate(&chain, &request),
-        Err(SimulateError::Reverted { output: word(77) })
-    );
+    assert_eq!(estimate(&chain, &request), Err(SimulateError::Reverted { output: word(77) }));
     let endless = [0x5b, 0x5f, 0x56];
     assert!(matches!(
         with_code(&endless, &request, &chain),
-        CallResult::Halt {
-            out_of_gas: true,
-            gas_used: CALL_GAS_MAX,
-            ..
-        }
+        CallResult::Halt { out_of_gas: true, gas_used: CALL_GAS_MAX, .. }
     ));
 }
 
@@ -197,24 +136,15 @@ fn state_can_be_pretended() {
         state: Some(BTreeMap::from([(U256::ONE, U256::from(22))])),
         ..Default::default()
     };
-    let block = BlockOverrides {
-        time: Some(44),
-        ..Default::default()
-    };
+    let block = BlockOverrides { time: Some(44), ..Default::default() };
     let overrides = StateOverrides::from([(contract, pretended.clone())]);
     let mut simulation = simulation(&chain, overrides, &block);
-    let request = CallRequest {
-        to: Some(contract),
-        ..Default::default()
-    };
+    let request = CallRequest { to: Some(contract), ..Default::default() };
     let result = output(block_on(call(&mut simulation, &request, &chain.reader)).unwrap());
     let words: Vec<U256> = result.chunks(32).map(U256::from_be_slice).collect();
     assert_eq!(words[..5], [0, 22, 11, chain.number, 44].map(U256::from));
     assert_eq!(B256::from(words[5]), hash_of(chain.number - 1));
-    let both = AccountOverride {
-        state_diff: Some(BTreeMap::new()),
-        ..pretended
-    };
+    let both = AccountOverride { state_diff: Some(BTreeMap::new()), ..pretended };
     let environment = chain.environment(chain.number);
     let error = Simulation::new(
         environment,
@@ -231,9 +161,8 @@ fn state_can_be_pretended() {
 fn single_slots_can_be_pretended() {
     let (mut chain, contract) = deployed(STORE);
     chain.block(vec![crate::testing::call(&key(1), 1, contract, word(5))]);
-    let reader: &[u8] = &[
-        0x5f, 0x54, 0x5f, 0x52, 0x60, 0x01, 0x54, 0x60, 0x20, 0x52, 0x60, 0x40, 0x5f, 0xf3,
-    ];
+    let reader: &[u8] =
+        &[0x5f, 0x54, 0x5f, 0x52, 0x60, 0x01, 0x54, 0x60, 0x20, 0x52, 0x60, 0x40, 0x5f, 0xf3];
     let pretended = AccountOverride {
         code: Some(reader.to_vec().into()),
         state_diff: Some(BTreeMap::from([(U256::ONE, U256::from(22))])),
@@ -241,10 +170,7 @@ fn single_slots_can_be_pretended() {
     };
     let overrides = StateOverrides::from([(contract, pretended)]);
     let mut simulation = simulation(&chain, overrides, &BlockOverrides::default());
-    let request = CallRequest {
-        to: Some(contract),
-        ..Default::default()
-    };
+    let request = CallRequest { to: Some(contract), ..Default::default() };
     let result = output(block_on(call(&mut simulation, &request, &chain.reader)).unwrap());
     assert_eq!(result[..], [&word(5)[..], &word(22)].concat());
 }
@@ -259,14 +185,8 @@ fn an_estimate_is_enough_and_not_much_more() {
         ..Default::default()
     };
     let gas = estimate(&chain, &request).unwrap();
-    let with_gas = |gas| CallRequest {
-        gas: Some(gas),
-        ..request.clone()
-    };
-    assert_eq!(
-        estimate(&chain, &with_gas(30_000)),
-        Err(SimulateError::GasAllowance(30_000))
-    );
+    let with_gas = |gas| CallRequest { gas: Some(gas), ..request.clone() };
+    assert_eq!(estimate(&chain, &with_gas(30_000)), Err(SimulateError::GasAllowance(30_000)));
     let CallResult::Success { gas_used, .. } = run(&chain, &with_gas(gas)).unwrap() else {
         panic!("the estimate is not enough");
     };
@@ -275,10 +195,7 @@ fn an_estimate_is_enough_and_not_much_more() {
     transaction.gas_limit = gas;
     let block = chain.block(vec![key(3).sign(transaction)]);
     assert!(block.results[0].success);
-    assert_eq!(
-        block.results[0].gas_used, gas_used,
-        "simulation and block agree"
-    );
+    assert_eq!(block.results[0].gas_used, gas_used, "simulation and block agree");
 }
 
 #[test]
@@ -291,12 +208,7 @@ fn a_transfer_needs_exactly_its_gas() {
         ..Default::default()
     };
     assert_eq!(estimate(&chain, &request), Ok(21_000));
-    let create = CallRequest {
-        to: None,
-        value: U256::ZERO,
-        data: init_code(STORE),
-        ..request
-    };
+    let create = CallRequest { to: None, value: U256::ZERO, data: init_code(STORE), ..request };
     let gas = estimate(&chain, &create).unwrap();
     assert!(gas > 53_000 && gas < 80_000, "{gas}");
 }
@@ -305,13 +217,9 @@ fn a_transfer_needs_exactly_its_gas() {
 fn values_are_read_in_few_rounds() {
     let chain = Chain::new(genesis());
     // for (i = 200; i != 0; i--) sload(i)
-    let wide: &[u8] = &[
-        0x60, 0xc8, 0x5b, 0x80, 0x54, 0x50, 0x60, 0x01, 0x90, 0x03, 0x80, 0x60, 0x02, 0x57, 0x00,
-    ];
-    let request = CallRequest {
-        to: Some(Address::repeat_byte(8)),
-        ..Default::default()
-    };
+    let wide: &[u8] =
+        &[0x60, 0xc8, 0x5b, 0x80, 0x54, 0x50, 0x60, 0x01, 0x90, 0x03, 0x80, 0x60, 0x02, 0x57, 0x00];
+    let request = CallRequest { to: Some(Address::repeat_byte(8)), ..Default::default() };
     chain.reader.reads.store(0, Ordering::Relaxed);
     with_code(wide, &request, &chain);
     let rounds = chain.reader.reads.load(Ordering::Relaxed);
@@ -323,20 +231,14 @@ fn a_chain_of_reads_is_cut_off() {
     let mut chain = Chain::new(genesis());
     // x = 1; do { x = sload(x) } while (x != 0)
     let code = [0x60, 0x01, 0x5b, 0x54, 0x80, 0x60, 0x02, 0x57, 0x00];
-    let request = CallRequest {
-        to: Some(Address::repeat_byte(8)),
-        ..Default::default()
-    };
+    let request = CallRequest { to: Some(Address::repeat_byte(8)), ..Default::default() };
     let links = |chain: &mut Chain, count: usize| {
         chain.reader.values.extend((1..count).map(|slot| {
             let key = StateKey::Storage(request.to.unwrap(), U256::from(slot));
             (key, StateValue::Storage(U256::from(slot + 1)))
         }));
     };
-    let pretended = AccountOverride {
-        code: Some(code.to_vec().into()),
-        ..Default::default()
-    };
+    let pretended = AccountOverride { code: Some(code.to_vec().into()), ..Default::default() };
     let result = |chain: &Chain| {
         let overrides = StateOverrides::from([(request.to.unwrap(), pretended.clone())]);
         let mut simulation = simulation(chain, overrides, &BlockOverrides::default());

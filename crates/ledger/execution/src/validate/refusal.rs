@@ -14,15 +14,12 @@ pub(crate) fn refused_by_evm(
 ) -> InvalidTransaction {
     let sender = transaction.sender();
     match refusal {
-        Refusal::NonceTooLow { tx, state } => InvalidTransaction::NonceTooLow {
-            next: state,
-            nonce: tx,
-        },
-        Refusal::NonceTooHigh { tx, state } => InvalidTransaction::NonceTooHigh {
-            sender,
-            nonce: tx,
-            next: state,
-        },
+        Refusal::NonceTooLow { tx, state } => {
+            InvalidTransaction::NonceTooLow { next: state, nonce: tx }
+        }
+        Refusal::NonceTooHigh { tx, state } => {
+            InvalidTransaction::NonceTooHigh { sender, nonce: tx, next: state }
+        }
         Refusal::NonceOverflowInTransaction => InvalidTransaction::NonceMaximum,
         Refusal::LackOfFundForMaxFee { balance, .. } => InvalidTransaction::InsufficientFunds {
             balance: *balance,
@@ -30,10 +27,7 @@ pub(crate) fn refused_by_evm(
         },
         Refusal::RejectCallerWithCode => InvalidTransaction::SenderNotEoa { sender },
         Refusal::TxGasLimitGreaterThanCap { gas_limit, cap } => {
-            InvalidTransaction::GasLimitTooHigh {
-                gas: gas_limit,
-                limit: cap,
-            }
+            InvalidTransaction::GasLimitTooHigh { gas: gas_limit, limit: cap }
         }
         Refusal::CreateInitCodeSizeLimit => InvalidTransaction::InitCodeTooLarge {
             bytes: transaction.envelope().input().len(),

@@ -17,9 +17,7 @@ const RULES: TransactionRules = TransactionRules {
 };
 
 fn refusal(transaction: Arc<Transaction>) -> String {
-    check_transaction(&transaction, &RULES)
-        .unwrap_err()
-        .to_string()
+    check_transaction(&transaction, &RULES).unwrap_err().to_string()
 }
 
 fn base() -> alloy_consensus::TxEip1559 {
@@ -37,10 +35,7 @@ fn texts_are_geths() {
         signer.sign(transaction)
     };
     assert_eq!(
-        refusal(signer.sign(TxLegacy {
-            gas_limit: 21_000,
-            ..Default::default()
-        })),
+        refusal(signer.sign(TxLegacy { gas_limit: 21_000, ..Default::default() })),
         "only replay-protected (EIP-155) transactions allowed over RPC"
     );
     assert_eq!(
@@ -77,10 +72,7 @@ fn texts_are_geths() {
         })),
         "max initcode size exceeded: code size 49153, limit 49152"
     );
-    assert_eq!(
-        refusal(sign(|transaction| transaction.nonce = u64::MAX)),
-        "nonce has max value"
-    );
+    assert_eq!(refusal(sign(|transaction| transaction.nonce = u64::MAX)), "nonce has max value");
     let empty = TxEip7702 {
         chain_id: CHAIN_ID,
         gas_limit: 100_000,
@@ -110,11 +102,7 @@ fn accounts_must_hold_nonce_and_balance() {
     };
     let cost = 10_000_007;
     assert_eq!(check(account(3, cost), &RULES), Ok(()));
-    assert_eq!(
-        check(account(1, cost), &RULES),
-        Ok(()),
-        "a gap is the pool's business"
-    );
+    assert_eq!(check(account(1, cost), &RULES), Ok(()), "a gap is the pool's business");
     assert_eq!(
         check(account(5, cost), &RULES).unwrap_err(),
         "nonce too low: next nonce 5, tx nonce 3"
@@ -123,11 +111,7 @@ fn accounts_must_hold_nonce_and_balance() {
         check(account(3, cost - 2), &RULES).unwrap_err(),
         "insufficient funds for gas * price + value: balance 10000005, tx cost 10000007, overshot 2"
     );
-    let free = TransactionRules {
-        fee_mode: FeeMode::Free,
-        base_fee_wei: 0,
-        ..RULES
-    };
+    let free = TransactionRules { fee_mode: FeeMode::Free, base_fee_wei: 0, ..RULES };
     assert_eq!(check(account(3, 7), &free), Ok(()));
     assert!(check(account(3, 6), &free).is_err());
     assert!(check_account(&transaction, None, &free).is_err());

@@ -17,10 +17,7 @@ pub struct Seq<T> {
 impl<T: Word> Seq<T> {
     /// The array declared at `slot`.
     pub const fn at(slot: U256) -> Self {
-        Self {
-            slot,
-            kind: PhantomData,
-        }
+        Self { slot, kind: PhantomData }
     }
 
     /// Slot that holds the length.

@@ -69,10 +69,7 @@ pub struct Slot<T> {
 impl<T: Word> Slot<T> {
     /// The value at `slot`.
     pub const fn at(slot: U256) -> Self {
-        Self {
-            slot,
-            kind: PhantomData,
-        }
+        Self { slot, kind: PhantomData }
     }
 
     /// Number of the slot.
@@ -101,10 +98,7 @@ pub struct Mapping<K, V> {
 impl<K: Word, V> Mapping<K, V> {
     /// The mapping declared at `slot`.
     pub const fn at(slot: U256) -> Self {
-        Self {
-            slot,
-            kind: PhantomData,
-        }
+        Self { slot, kind: PhantomData }
     }
 
     /// Slot where the value of `key` begins: `keccak256(key . slot)`.

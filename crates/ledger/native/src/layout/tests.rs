@@ -6,20 +6,11 @@ use super::*;
 use crate::{BlockContext, CallContext, Context, Failure, MemoryHost, gas};
 
 fn call(gas_limit: u64, is_static: bool) -> CallContext {
-    CallContext {
-        caller: Address::ZERO,
-        target: Address::repeat_byte(1),
-        is_static,
-        gas_limit,
-    }
+    CallContext { caller: Address::ZERO, target: Address::repeat_byte(1), is_static, gas_limit }
 }
 
 fn with<R>(host: &mut MemoryHost, run: impl FnOnce(&mut Context<'_>) -> R) -> R {
-    run(&mut Context::new(
-        call(10_000_000, false),
-        BlockContext::default(),
-        host,
-    ))
+    run(&mut Context::new(call(10_000_000, false), BlockContext::default(), host))
 }
 
 #[test]
@@ -35,29 +26,15 @@ fn values_stand_where_solidity_puts_them() {
     let target = Address::repeat_byte(1);
     let owner = address!("00000000000000000000000000000000000000aa");
     with(&mut host, |context| {
-        Slot::<Address>::at(U256::from(3))
-            .set(context, owner)
-            .unwrap();
-        Mapping::<Address, u64>::at(U256::from(4))
-            .set(context, owner, 7)
-            .unwrap();
-        Seq::<B256>::at(U256::from(5))
-            .write(context, &[B256::repeat_byte(9)])
-            .unwrap();
-        assert_eq!(
-            Mapping::<Address, u64>::at(U256::from(4))
-                .get(context, owner)
-                .unwrap(),
-            7
-        );
+        Slot::<Address>::at(U256::from(3)).set(context, owner).unwrap();
+        Mapping::<Address, u64>::at(U256::from(4)).set(context, owner, 7).unwrap();
+        Seq::<B256>::at(U256::from(5)).write(context, &[B256::repeat_byte(9)]).unwrap();
+        assert_eq!(Mapping::<Address, u64>::at(U256::from(4)).get(context, owner).unwrap(), 7);
     });
     let mapping_slot = keccak256([owner.into_word().0, U256::from(4).to_be_bytes()].concat());
     let array_slot = keccak256(U256::from(5).to_be_bytes::<32>());
     assert_eq!(host.storage[&(target, U256::from(3))], U256::from(0xaa));
-    assert_eq!(
-        host.storage[&(target, U256::from_be_bytes(mapping_slot.0))],
-        U256::from(7)
-    );
+    assert_eq!(host.storage[&(target, U256::from_be_bytes(mapping_slot.0))], U256::from(7));
     assert_eq!(host.storage[&(target, U256::from(5))], U256::ONE);
     assert_eq!(
         host.storage[&(target, U256::from_be_bytes(array_slot.0))],
@@ -80,14 +57,7 @@ fn a_shorter_sequence_leaves_nothing_behind() {
 #[test]
 fn texts_of_both_forms_read_back() {
     let long = "合契".repeat(30);
-    for text in [
-        "",
-        "a",
-        &"x".repeat(31),
-        &"x".repeat(32),
-        &"x".repeat(33),
-        &long,
-    ] {
+    for text in ["", "a", &"x".repeat(31), &"x".repeat(32), &"x".repeat(33), &long] {
         let mut host = MemoryHost::default();
         with(&mut host, |context| {
             let slot = Text::at(U256::from(2));
@@ -108,9 +78,7 @@ fn texts_of_both_forms_read_back() {
 #[test]
 fn short_text_has_soliditys_encoding() {
     let mut host = MemoryHost::default();
-    with(&mut host, |context| {
-        Text::at(U256::ZERO).set(context, "abc").unwrap()
-    });
+    with(&mut host, |context| Text::at(U256::ZERO).set(context, "abc").unwrap());
     let word = host.storage[&(Address::repeat_byte(1), U256::ZERO)].to_be_bytes::<32>();
     assert_eq!(&word[..3], b"abc");
     assert_eq!(word[31], 6);
@@ -127,10 +95,7 @@ fn accesses_are_charged_as_in_the_evm() {
     slot.get(&mut context).unwrap();
     assert_eq!(used(&context), gas::READ_COLD + gas::READ_WARM);
     slot.set(&mut context, 1).unwrap();
-    assert_eq!(
-        used(&context),
-        gas::READ_COLD + gas::READ_WARM + gas::WRITE_NEW
-    );
+    assert_eq!(used(&context), gas::READ_COLD + gas::READ_WARM + gas::WRITE_NEW);
     slot.set(&mut context, 1).unwrap();
     slot.set(&mut context, 2).unwrap();
     let expected = gas::READ_COLD + gas::READ_WARM + gas::WRITE_NEW + gas::WRITE_SAME;

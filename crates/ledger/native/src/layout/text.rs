@@ -54,9 +54,7 @@ impl Text {
     }
 
     fn read_long(&self, context: &mut Context<'_>, head: U256) -> Result<Vec<u8>, Failure> {
-        let length = usize::try_from(head >> 1usize)
-            .unwrap_or(usize::MAX)
-            .min(TEXT_BYTES_MAX);
+        let length = usize::try_from(head >> 1usize).unwrap_or(usize::MAX).min(TEXT_BYTES_MAX);
         let mut bytes = Vec::new();
         for index in 0..length.div_ceil(32) {
             bytes.extend(context.load(self.word_slot(index))?.to_be_bytes::<32>());

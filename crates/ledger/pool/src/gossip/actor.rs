@@ -34,9 +34,7 @@ pub struct GossipConfig {
 
 impl Default for GossipConfig {
     fn default() -> Self {
-        Self {
-            message_bytes_max: MESSAGE_BYTES_MAX,
-        }
+        Self { message_bytes_max: MESSAGE_BYTES_MAX }
     }
 }
 
@@ -196,8 +194,7 @@ where
     fn repeat(&mut self, sender: &mut impl Sender<PublicKey = P>) {
         self.served_bytes.clear();
         let (transactions, next) =
-            self.pool
-                .executable_arrivals(self.repeat_from, self.repeat_before, REPEAT_HASHES_MAX);
+            self.pool.executable_arrivals(self.repeat_from, self.repeat_before, REPEAT_HASHES_MAX);
         self.announce(sender, &transactions);
         self.repeat_from = if next >= self.repeat_before { 0 } else { next };
         self.repeat_before = self.pool.next_arrival();
@@ -225,10 +222,7 @@ where
         match GossipMessage::decode_cfg(bytes::Bytes::from(bytes), &()) {
             Ok(GossipMessage::Announce(announcements)) => self.announced(&peer, &announcements),
             Ok(GossipMessage::Request(hashes)) => self.serve(sender, peer, &hashes),
-            Ok(GossipMessage::Bodies {
-                transactions,
-                missing,
-            }) => {
+            Ok(GossipMessage::Bodies { transactions, missing }) => {
                 for hash in &missing {
                     self.requests.missing(&peer, hash);
                 }
@@ -239,10 +233,7 @@ where
     }
 
     fn announced(&mut self, peer: &P, announcements: &[Announcement]) {
-        let hashes: Vec<B256> = announcements
-            .iter()
-            .map(|announced| announced.hash)
-            .collect();
+        let hashes: Vec<B256> = announcements.iter().map(|announced| announced.hash).collect();
         for (announcement, unknown) in announcements.iter().zip(self.pool.unknown(&hashes)) {
             if unknown {
                 self.requests.announced(peer, announcement);
@@ -267,29 +258,15 @@ where
         let admit = self.admit.clone();
         self.admissions.push(async move {
             let results = admit.admit(bodies, Origin::Peer).await;
-            Admitted {
-                peer,
-                hashes,
-                results,
-            }
+            Admitted { peer, hashes, results }
         });
     }
 
-    fn admitted(
-        &mut self,
-        Admitted {
-            peer,
-            hashes,
-            results,
-        }: Admitted<P>,
-    ) {
+    fn admitted(&mut self, Admitted { peer, hashes, results }: Admitted<P>) {
         let mut undecodable = None;
         for (hash, result) in hashes.iter().zip(results) {
-            let refusal = result
-                .err()
-                .filter(|refusal| *refusal != Refusal::AlreadyKnown);
-            self.requests
-                .admitted(hash, refusal.as_ref().is_some_and(is_lasting));
+            let refusal = result.err().filter(|refusal| *refusal != Refusal::AlreadyKnown);
+            self.requests.admitted(hash, refusal.as_ref().is_some_and(is_lasting));
             let Some(refusal) = refusal else { continue };
             self.counters.refused.inc();
             tracing::debug!(%hash, %refusal, code = refusal.code(), "refused a peer's transaction");
@@ -328,25 +305,16 @@ where
             }
             total += length;
             size += length;
-            batches
-                .last_mut()
-                .expect("there is always a batch")
-                .push(bytes);
+            batches.last_mut().expect("there is always a batch").push(bytes);
         }
         *served += total;
         for transactions in batches.into_iter().filter(|batch| !batch.is_empty()) {
-            let message = GossipMessage::Bodies {
-                transactions,
-                missing: Vec::new(),
-            };
+            let message = GossipMessage::Bodies { transactions, missing: Vec::new() };
             sender.send(Recipients::One(peer.clone()), message.encode(), false);
         }
         for missing in missing.chunks(self.hashes_per_message()) {
             let missing = missing.to_vec();
-            let message = GossipMessage::Bodies {
-                transactions: Vec::new(),
-                missing,
-            };
+            let message = GossipMessage::Bodies { transactions: Vec::new(), missing };
             sender.send(Recipients::One(peer.clone()), message.encode(), false);
         }
     }
@@ -369,12 +337,7 @@ where
     fn block(&mut self, peer: P, reason: &str) {
         self.counters.blocked.inc();
         self.requests.forget(&peer);
-        block!(
-            self.blocker,
-            peer,
-            reason,
-            "blocking peer: transaction gossip is not decodable"
-        );
+        block!(self.blocker, peer, reason, "blocking peer: transaction gossip is not decodable");
     }
 }
 

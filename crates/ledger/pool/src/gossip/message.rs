@@ -61,10 +61,7 @@ impl Write for GossipMessage {
                 REQUEST_TAG.write(buf);
                 write_hashes(hashes, buf);
             }
-            Self::Bodies {
-                transactions,
-                missing,
-            } => {
+            Self::Bodies { transactions, missing } => {
                 BODIES_TAG.write(buf);
                 transactions.len().write(buf);
                 for transaction in transactions {
@@ -84,10 +81,7 @@ impl EncodeSize for GossipMessage {
                 announcements.len().encode_size() + announcements.len() * ANNOUNCEMENT_BYTES
             }
             Self::Request(hashes) => hashes_size(hashes),
-            Self::Bodies {
-                transactions,
-                missing,
-            } => {
+            Self::Bodies { transactions, missing } => {
                 let size = |bytes: &Bytes| bytes.len().encode_size() + bytes.len();
                 transactions.len().encode_size()
                     + transactions.iter().map(size).sum::<usize>()
@@ -103,10 +97,7 @@ impl Read for GossipMessage {
     fn read_cfg(buf: &mut impl Buf, (): &()) -> Result<Self, Error> {
         match u8::read(buf)? {
             ANNOUNCE_TAG => read_list(buf, 1, HASHES_MAX, ANNOUNCEMENT_BYTES, |buf| {
-                Ok(Announcement {
-                    hash: read_hash(buf)?,
-                    size: u32::read(buf)?,
-                })
+                Ok(Announcement { hash: read_hash(buf)?, size: u32::read(buf)? })
             })
             .map(Self::Announce),
             REQUEST_TAG => read_list(buf, 1, HASHES_MAX, 32, read_hash).map(Self::Request),
@@ -116,10 +107,7 @@ impl Read for GossipMessage {
                 if transactions.is_empty() && missing.is_empty() {
                     return Err(Error::Invalid("GossipMessage", "bodies of nothing"));
                 }
-                Ok(Self::Bodies {
-                    transactions,
-                    missing,
-                })
+                Ok(Self::Bodies { transactions, missing })
             }
             tag => Err(Error::InvalidEnum(tag)),
         }

@@ -84,18 +84,10 @@ impl<P: Clone + Ord> Requests<P> {
         }
         state.queue.push_back(hash);
         // A size beyond any transaction would keep the peer's own queue from moving.
-        let size = usize::try_from(announcement.size)
-            .unwrap_or(usize::MAX)
-            .min(IN_FLIGHT_BYTES_MAX);
+        let size =
+            usize::try_from(announcement.size).unwrap_or(usize::MAX).min(IN_FLIGHT_BYTES_MAX);
         let phase = Phase::Waiting(peer.clone());
-        self.wanted.insert(
-            hash,
-            Want {
-                size,
-                phase,
-                others: Vec::new(),
-            },
-        );
+        self.wanted.insert(hash, Want { size, phase, others: Vec::new() });
     }
 
     /// What to ask now, and whom.
@@ -127,8 +119,7 @@ impl<P: Clone + Ord> Requests<P> {
                 requests.push((peer.clone(), hashes));
             }
         }
-        self.peers
-            .retain(|_, state| state.asked > 0 || !state.queue.is_empty());
+        self.peers.retain(|_, state| state.asked > 0 || !state.queue.is_empty());
         self.compact_deadlines();
         requests
     }

@@ -47,9 +47,8 @@ struct Net {
 
 impl Net {
     async fn start(context: Context, peers: u64) -> Self {
-        let keys: Vec<Key> = (0..peers)
-            .map(|seed| ed25519::PrivateKey::from_seed(seed).public_key())
-            .collect();
+        let keys: Vec<Key> =
+            (0..peers).map(|seed| ed25519::PrivateKey::from_seed(seed).public_key()).collect();
         let config = Config {
             max_size: MESSAGE_BYTES_MAX as u32,
             max_peers_per_set: NZUsize!(8),
@@ -59,11 +58,7 @@ impl Net {
         let (network, oracle) =
             Network::new_with_peers(context.child("network"), config, keys.clone()).await;
         network.start();
-        Self {
-            context,
-            oracle,
-            keys,
-        }
+        Self { context, oracle, keys }
     }
 
     async fn link(&self, from: usize, to: usize, success_rate: Probability) {
@@ -82,11 +77,7 @@ impl Net {
 
     async fn wire(&self, peer: usize) -> Wire {
         let quota = Quota::per_second(NZU32!(100_000));
-        self.oracle
-            .control(self.keys[peer].clone())
-            .register(0, quota)
-            .await
-            .unwrap()
+        self.oracle.control(self.keys[peer].clone()).register(0, quota).await.unwrap()
     }
 
     async fn node(&self, peer: usize) -> Node {
@@ -95,13 +86,7 @@ impl Net {
         let context = self.context.child("gossip").with_attribute("peer", peer);
         let blocker = self.oracle.control(self.keys[peer].clone());
         let config = GossipConfig::default();
-        let gossip = Gossip::new(
-            context,
-            Arc::clone(&pool),
-            admission.clone(),
-            blocker,
-            config,
-        );
+        let gossip = Gossip::new(context, Arc::clone(&pool), admission.clone(), blocker, config);
         gossip.start(self.wire(peer).await);
         Node { pool, admission }
     }
@@ -132,16 +117,11 @@ impl Node {
 }
 
 fn chain(from: u8, nonces: std::ops::Range<u64>) -> Vec<Bytes> {
-    nonces
-        .map(|nonce| Offer::new(from, nonce).bytes())
-        .collect()
+    nonces.map(|nonce| Offer::new(from, nonce).bytes()).collect()
 }
 
 fn announcement(bytes: &Bytes) -> Announcement {
-    Announcement {
-        hash: keccak256(bytes),
-        size: bytes.len() as u32,
-    }
+    Announcement { hash: keccak256(bytes), size: bytes.len() as u32 }
 }
 
 #[test]
@@ -168,8 +148,7 @@ fn pools_converge_over_lossy_links() {
                 }
             }
             let all = |node: &Node| node.pool.status().executable == 3 * 60 + 30;
-            net.until(60, "all pools hold all", || nodes.iter().all(all))
-                .await;
+            net.until(60, "all pools hold all", || nodes.iter().all(all)).await;
             for node in &nodes {
                 node.pool.check_invariants();
             }
@@ -184,14 +163,12 @@ fn a_late_joiner_catches_up_and_idle_pools_stay_empty() {
         net.link(0, 1, probability!(1.0)).await;
         let (first, second) = (net.node(0).await, net.node(1).await);
         first.submit(chain(1, 0..20)).await;
-        net.until(1, "direct peer", || second.pool.status().executable == 20)
-            .await;
+        net.until(1, "direct peer", || second.pool.status().executable == 20).await;
         net.context.sleep(Duration::from_secs(3)).await;
         // The third hears of it from the second only.
         let third = net.node(2).await;
         net.link(1, 2, probability!(1.0)).await;
-        net.until(5, "late joiner", || third.pool.status().executable == 20)
-            .await;
+        net.until(5, "late joiner", || third.pool.status().executable == 20).await;
         let included: Vec<_> = third
             .pool
             .content(99)
@@ -216,18 +193,10 @@ fn large_transactions_pass_within_message_limits() {
         net.link(0, 1, probability!(1.0)).await;
         let (first, second) = (net.node(0).await, net.node(1).await);
         let large = (0..24).map(|nonce| {
-            Offer {
-                data_bytes: 120_000,
-                gas: 6_000_000,
-                ..Offer::new(1, nonce)
-            }
-            .bytes()
+            Offer { data_bytes: 120_000, gas: 6_000_000, ..Offer::new(1, nonce) }.bytes()
         });
         first.submit(large.collect()).await;
-        net.until(5, "2.8 MB of bodies", || {
-            second.pool.status().executable == 24
-        })
-        .await;
+        net.until(5, "2.8 MB of bodies", || second.pool.status().executable == 24).await;
     });
 }
 
@@ -248,13 +217,9 @@ fn an_announcer_that_does_not_answer_is_replaced() {
         let (asker, request) = requests.recv().await.unwrap();
         let request = GossipMessage::decode_cfg(bytes::Bytes::from(request), &()).unwrap();
         assert_eq!(request, GossipMessage::Request(vec![keccak256(&body)]));
-        let bodies = GossipMessage::Bodies {
-            transactions: vec![body],
-            missing: vec![],
-        };
+        let bodies = GossipMessage::Bodies { transactions: vec![body], missing: vec![] };
         honest.send(Recipients::One(asker), bodies.encode(), false);
-        net.until(1, "body", || node.pool.status().executable == 1)
-            .await;
+        net.until(1, "body", || node.pool.status().executable == 1).await;
         assert!(!net.blocked(1, 0).await && !net.blocked(1, 2).await);
     });
 }
@@ -262,10 +227,7 @@ fn an_announcer_that_does_not_answer_is_replaced() {
 #[test]
 fn garbage_blocks_its_sender() {
     let undecodable = Bytes::from_static(&[0x02, 0xc0]);
-    let bodies = GossipMessage::Bodies {
-        transactions: vec![undecodable.clone()],
-        missing: vec![],
-    };
+    let bodies = GossipMessage::Bodies { transactions: vec![undecodable.clone()], missing: vec![] };
     let announce = GossipMessage::Announce(vec![announcement(&undecodable)]);
     let hostile: [Vec<Vec<u8>>; 4] = [
         vec![vec![]],
@@ -299,22 +261,12 @@ fn unwanted_and_refused_bodies_change_nothing_and_block_nobody() {
         let node = net.node(1).await;
         let (mut sender, mut receiver) = net.wire(0).await;
         let unasked = Offer::new(1, 0).bytes();
-        let poor = Offer {
-            value: 1,
-            ..Offer::new(2, 0)
-        }
-        .bytes();
+        let poor = Offer { value: 1, ..Offer::new(2, 0) }.bytes();
         let unknown = B256::repeat_byte(9);
         let messages = [
-            GossipMessage::Bodies {
-                transactions: vec![unasked],
-                missing: vec![unknown],
-            },
+            GossipMessage::Bodies { transactions: vec![unasked], missing: vec![unknown] },
             GossipMessage::Announce(vec![announcement(&poor); 3]),
-            GossipMessage::Bodies {
-                transactions: vec![poor.clone(); 5],
-                missing: vec![],
-            },
+            GossipMessage::Bodies { transactions: vec![poor.clone(); 5], missing: vec![] },
             GossipMessage::Announce(vec![announcement(&poor)]),
             GossipMessage::Request(vec![unknown]),
         ];
@@ -329,10 +281,7 @@ fn unwanted_and_refused_bodies_change_nothing_and_block_nobody() {
         }
         // Asked for once although announced twice, and told what is not held.
         assert_eq!(answers[0], GossipMessage::Request(vec![keccak256(&poor)]));
-        let missing = GossipMessage::Bodies {
-            transactions: vec![],
-            missing: vec![unknown],
-        };
+        let missing = GossipMessage::Bodies { transactions: vec![], missing: vec![unknown] };
         assert_eq!(answers[1], missing);
         assert_eq!(node.pool.status(), Default::default());
         assert!(!net.blocked(1, 0).await);
@@ -340,10 +289,7 @@ fn unwanted_and_refused_bodies_change_nothing_and_block_nobody() {
 }
 
 fn numbered(number: u64, size: u32) -> Announcement {
-    Announcement {
-        hash: keccak256(number.to_be_bytes()),
-        size,
-    }
+    Announcement { hash: keccak256(number.to_be_bytes()), size }
 }
 
 #[test]
@@ -355,16 +301,9 @@ fn memory_and_flight_are_bounded_per_peer() {
     }
     assert_eq!(requests.wanted_count(), ANNOUNCED_PER_PEER_MAX);
     requests.announced(&"other", &numbered(1 << 40, 200));
-    let asked: Vec<usize> = requests
-        .next(now)
-        .iter()
-        .map(|(_, hashes)| hashes.len())
-        .collect();
+    let asked: Vec<usize> = requests.next(now).iter().map(|(_, hashes)| hashes.len()).collect();
     assert_eq!(asked, [IN_FLIGHT_MAX, 1]);
-    assert!(
-        requests.next(now).is_empty(),
-        "nothing more until answers come"
-    );
+    assert!(requests.next(now).is_empty(), "nothing more until answers come");
 
     let mut requests = Requests::new();
     for number in 0..100 {
@@ -373,11 +312,7 @@ fn memory_and_flight_are_bounded_per_peer() {
     assert_eq!(requests.next(now)[0].1.len(), 8);
     let mut requests = Requests::new();
     requests.announced(&"liar", &numbered(1, u32::MAX));
-    assert_eq!(
-        requests.next(now)[0].1.len(),
-        1,
-        "a false size does not stall the queue"
-    );
+    assert_eq!(requests.next(now)[0].1.len(), 1, "a false size does not stall the queue");
 }
 
 #[test]
@@ -391,10 +326,7 @@ fn time_outs_and_missing_ones_go_to_the_next_announcer() {
     assert_eq!(requests.next(start), [("a", vec![wanted.hash])]);
     requests.missing(&"b", &wanted.hash);
     requests.expire(start + REQUEST_TIMEOUT - Duration::from_millis(1));
-    assert!(
-        requests.next(start).is_empty(),
-        "neither b's answer nor an early look counts"
-    );
+    assert!(requests.next(start).is_empty(), "neither b's answer nor an early look counts");
     requests.expire(requests.next_deadline().unwrap());
     let later = start + REQUEST_TIMEOUT;
     assert_eq!(requests.next(later), [("b", vec![wanted.hash])]);
@@ -438,12 +370,7 @@ fn a_greedy_peer_is_served_up_to_a_bound() {
         let net = Net::start(context, 2).await;
         net.link(0, 1, probability!(1.0)).await;
         let node = net.node(1).await;
-        let large = Offer {
-            data_bytes: 120_000,
-            gas: 6_000_000,
-            ..Offer::new(1, 0)
-        }
-        .bytes();
+        let large = Offer { data_bytes: 120_000, gas: 6_000_000, ..Offer::new(1, 0) }.bytes();
         let hash = keccak256(&large);
         node.submit(vec![large.clone()]).await;
         let (mut sender, mut receiver) = net.wire(0).await;
@@ -462,14 +389,8 @@ fn a_greedy_peer_is_served_up_to_a_bound() {
                 () = net.context.sleep_until(deadline) => break,
             }
         }
-        assert!(
-            bytes > SERVED_BYTES_PER_PEER_MAX - RESPONSE_BYTES_MAX,
-            "{bytes}"
-        );
-        assert!(
-            bytes < SERVED_BYTES_PER_PEER_MAX + 2 * RESPONSE_BYTES_MAX,
-            "{bytes}"
-        );
+        assert!(bytes > SERVED_BYTES_PER_PEER_MAX - RESPONSE_BYTES_MAX, "{bytes}");
+        assert!(bytes < SERVED_BYTES_PER_PEER_MAX + 2 * RESPONSE_BYTES_MAX, "{bytes}");
     });
 }
 
@@ -478,20 +399,14 @@ fn hashes(range: std::ops::Range<usize>) -> impl Strategy<Value = Vec<B256>> {
 }
 
 fn messages() -> impl Strategy<Value = GossipMessage> {
-    let announcement = (any::<[u8; 32]>(), any::<u32>()).prop_map(|(hash, size)| Announcement {
-        hash: hash.into(),
-        size,
-    });
+    let announcement = (any::<[u8; 32]>(), any::<u32>())
+        .prop_map(|(hash, size)| Announcement { hash: hash.into(), size });
     let body = proptest::collection::vec(any::<u8>(), 1..300).prop_map(Bytes::from);
     prop_oneof![
         proptest::collection::vec(announcement, 1..50).prop_map(GossipMessage::Announce),
         hashes(1..50).prop_map(GossipMessage::Request),
-        (proptest::collection::vec(body, 1..20), hashes(0..20)).prop_map(
-            |(transactions, missing)| GossipMessage::Bodies {
-                transactions,
-                missing
-            }
-        ),
+        (proptest::collection::vec(body, 1..20), hashes(0..20))
+            .prop_map(|(transactions, missing)| GossipMessage::Bodies { transactions, missing }),
     ]
 }
 
@@ -527,21 +442,10 @@ fn counts_beyond_the_limits_are_refused() {
         transactions: vec![vec![0; TRANSACTION_BYTES_MAX + 1].into()],
         missing: vec![],
     };
-    let empty_body = GossipMessage::Bodies {
-        transactions: vec![Bytes::new()],
-        missing: vec![B256::ZERO],
-    };
-    let nothing = GossipMessage::Bodies {
-        transactions: vec![],
-        missing: vec![],
-    };
-    for message in [
-        too_many,
-        too_long,
-        empty_body,
-        nothing,
-        GossipMessage::Announce(vec![]),
-    ] {
+    let empty_body =
+        GossipMessage::Bodies { transactions: vec![Bytes::new()], missing: vec![B256::ZERO] };
+    let nothing = GossipMessage::Bodies { transactions: vec![], missing: vec![] };
+    for message in [too_many, too_long, empty_body, nothing, GossipMessage::Announce(vec![])] {
         assert!(GossipMessage::decode_cfg(message.encode(), &()).is_err());
     }
     let most = GossipMessage::Request(vec![B256::ZERO; HASHES_MAX]);

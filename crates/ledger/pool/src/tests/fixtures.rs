@@ -19,12 +19,7 @@ pub(crate) const CHAIN_ID: u64 = 7_777;
 
 pub(crate) fn rules(fee_mode: FeeMode) -> TransactionRules {
     let base_fee_wei = if fee_mode == FeeMode::Free { 0 } else { 100 };
-    TransactionRules {
-        chain_id: CHAIN_ID,
-        block_gas_limit: 60_000_000,
-        fee_mode,
-        base_fee_wei,
-    }
+    TransactionRules { chain_id: CHAIN_ID, block_gas_limit: 60_000_000, fee_mode, base_fee_wei }
 }
 
 pub(crate) fn free_pool(config: PoolConfig) -> Pool {
@@ -52,15 +47,7 @@ pub(crate) struct Offer {
 
 impl Offer {
     pub(crate) fn new(from: u8, nonce: u64) -> Self {
-        Self {
-            from,
-            nonce,
-            fee: 0,
-            tip: 0,
-            value: 0,
-            gas: 1_000_000,
-            data_bytes: 0,
-        }
+        Self { from, nonce, fee: 0, tip: 0, value: 0, gas: 1_000_000, data_bytes: 0 }
     }
 
     pub(crate) fn bytes(&self) -> Bytes {
@@ -76,9 +63,7 @@ impl Offer {
             ..TxEip1559::default()
         };
         let signature = key(self.from).sign_hash(unsigned.signature_hash());
-        TxEnvelope::from(unsigned.into_signed(signature))
-            .encoded_2718()
-            .into()
+        TxEnvelope::from(unsigned.into_signed(signature)).encoded_2718().into()
     }
 
     pub(crate) fn signed(&self) -> Arc<Transaction> {
@@ -107,10 +92,7 @@ pub(crate) fn legacy(from: u8, nonce: u64, chain_id: Option<u64>, price: u128) -
 }
 
 pub(crate) fn account(nonce: u64) -> Option<AccountRecord> {
-    Some(AccountRecord {
-        nonce,
-        ..AccountRecord::default()
-    })
+    Some(AccountRecord { nonce, ..AccountRecord::default() })
 }
 
 /// Accounts in memory; counts how often it is read.

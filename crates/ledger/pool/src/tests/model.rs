@@ -23,11 +23,7 @@ static SIGNED: LazyLock<BTreeMap<(u8, u64, bool), Arc<Transaction>>> = LazyLock:
         for nonce in 0..NONCES {
             for raised in [false, true] {
                 let fee = if raised { 110 } else { 100 };
-                let offer = Offer {
-                    fee,
-                    tip: fee,
-                    ..Offer::new(from, nonce)
-                };
+                let offer = Offer { fee, tip: fee, ..Offer::new(from, nonce) };
                 signed.insert((from, nonce, raised), offer.signed());
             }
         }
@@ -77,11 +73,7 @@ impl Model {
             _ => {}
         }
         held.insert(nonce, raised);
-        Ok(if nonce <= end {
-            Inserted::Executable
-        } else {
-            Inserted::Queued
-        })
+        Ok(if nonce <= end { Inserted::Executable } else { Inserted::Queued })
     }
 
     fn advance(&mut self, from: u8, next: u64) {

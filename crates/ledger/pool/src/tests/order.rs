@@ -25,13 +25,7 @@ fn all(pool: &Pool) -> Vec<Arc<Transaction>> {
 #[test]
 fn free_mode_keeps_the_order_of_arrival() {
     let pool = free_pool(PoolConfig::default());
-    let order = [
-        plain(1, 0),
-        plain(2, 0),
-        plain(1, 1),
-        plain(3, 0),
-        plain(2, 1),
-    ];
+    let order = [plain(1, 0), plain(2, 0), plain(1, 1), plain(3, 0), plain(2, 1)];
     for transaction in &order {
         pool.insert(transaction.clone(), None, Local).unwrap();
     }
@@ -42,13 +36,7 @@ fn free_mode_keeps_the_order_of_arrival() {
 fn metered_mode_prefers_tips_but_keeps_nonces_in_order() {
     let pool = Pool::new(PoolConfig::default(), rules(FeeMode::Metered));
     let offer = |from, nonce, tip| {
-        Offer {
-            fee: 1_000,
-            tip,
-            gas: 30_000,
-            ..Offer::new(from, nonce)
-        }
-        .signed()
+        Offer { fee: 1_000, tip, gas: 30_000, ..Offer::new(from, nonce) }.signed()
     };
     let rich = state::AccountRecord {
         balance: alloy_primitives::U256::from(u64::MAX),
@@ -59,8 +47,7 @@ fn metered_mode_prefers_tips_but_keeps_nonces_in_order() {
     let middle = offer(2, 0, 50);
     let middle_later = offer(3, 0, 50);
     for transaction in [&low, &high_behind_low, &middle, &middle_later] {
-        pool.insert(Arc::clone(transaction), Some(rich), Local)
-            .unwrap();
+        pool.insert(Arc::clone(transaction), Some(rich), Local).unwrap();
     }
     assert_eq!(all(&pool), [middle, middle_later, low, high_behind_low]);
 }
@@ -85,20 +72,13 @@ fn ancestors_are_left_out() {
     assert!(!pool.has_executable(&all, &BTreeMap::from([(sender(1), 4)])));
     // An ancestor holds nonce 4, which this pool never saw; nonce 5 follows it.
     pool.insert(plain(1, 5), None, Local).unwrap();
-    assert_eq!(
-        select(&all, &BTreeMap::from([(sender(1), 5)])),
-        [plain(1, 5)]
-    );
+    assert_eq!(select(&all, &BTreeMap::from([(sender(1), 5)])), [plain(1, 5)]);
 }
 
 #[test]
 fn selection_keeps_within_gas_bytes_and_count() {
     let pool = free_pool(PoolConfig::default());
-    let greedy = Offer {
-        gas: 50_000_000,
-        ..Offer::new(1, 0)
-    }
-    .signed();
+    let greedy = Offer { gas: 50_000_000, ..Offer::new(1, 0) }.signed();
     let behind = plain(1, 1);
     let (small, last) = (plain(2, 0), plain(3, 0));
     for transaction in [&greedy, &behind, &small, &last] {
@@ -111,10 +91,7 @@ fn selection_keeps_within_gas_bytes_and_count() {
     assert_eq!(count, [greedy.clone(), behind]);
     let bytes = pool.select(&excluded, &nonces, u64::MAX, greedy.encoded().len(), 9);
     assert_eq!(bytes.len(), 1);
-    assert!(
-        pool.select(&excluded, &nonces, u64::MAX, usize::MAX, 0)
-            .is_empty()
-    );
+    assert!(pool.select(&excluded, &nonces, u64::MAX, usize::MAX, 0).is_empty());
 }
 
 #[test]
@@ -146,11 +123,7 @@ fn pending_nonce_counts_executable_ones() {
         pool.insert(plain(1, nonce), account(5), Local).unwrap();
     }
     assert_eq!(pool.pending_nonce(sender(1), 5), 7);
-    assert_eq!(
-        pool.pending_nonce(sender(1), 8),
-        9,
-        "the state may be ahead of the pool"
-    );
+    assert_eq!(pool.pending_nonce(sender(1), 8), 9, "the state may be ahead of the pool");
     assert_eq!(pool.pending_nonce(sender(2), 3), 3);
 }
 
@@ -161,24 +134,13 @@ fn waiting_for_work() {
     let mut waiting = Box::pin(pool.wait_for_work(&excluded, &nonces));
     assert!((&mut waiting).now_or_never().is_none());
     pool.insert(plain(1, 1), None, Local).unwrap();
-    assert!(
-        (&mut waiting).now_or_never().is_none(),
-        "a gapped one is no work"
-    );
+    assert!((&mut waiting).now_or_never().is_none(), "a gapped one is no work");
     pool.insert(plain(1, 0), None, Local).unwrap();
     assert!(waiting.now_or_never().is_some());
-    assert!(
-        pool.wait_for_work(&excluded, &nonces)
-            .now_or_never()
-            .is_some()
-    );
+    assert!(pool.wait_for_work(&excluded, &nonces).now_or_never().is_some());
     let excluded = all(&pool).iter().map(|held| held.hash()).collect();
     let nonces = BTreeMap::from([(sender(1), 2)]);
-    assert!(
-        pool.wait_for_work(&excluded, &nonces)
-            .now_or_never()
-            .is_none()
-    );
+    assert!(pool.wait_for_work(&excluded, &nonces).now_or_never().is_none());
 }
 
 #[test]
@@ -193,11 +155,7 @@ fn a_slow_subscriber_misses_items_and_blocks_nobody() {
         pool.insert(transaction.clone(), None, Local).unwrap();
         pool.drop_invalid(hash, "test");
     }
-    let items: Vec<B256> = slow
-        .take(SUBSCRIPTION_ITEMS_MAX)
-        .collect()
-        .now_or_never()
-        .unwrap();
+    let items: Vec<B256> = slow.take(SUBSCRIPTION_ITEMS_MAX).collect().now_or_never().unwrap();
     assert_eq!(items.len(), SUBSCRIPTION_ITEMS_MAX);
 }
 
@@ -212,9 +170,5 @@ fn only_local_submissions_are_announced_at_once() {
     assert_eq!(pool.take_unannounced(9), [local]);
     assert!(pool.take_unannounced(9).is_empty());
     let (again, next) = pool.executable_arrivals(0, pool.next_arrival(), 9);
-    assert_eq!(
-        (again, next),
-        (vec![plain(1, 0)], 2),
-        "gapped ones are not announced again"
-    );
+    assert_eq!((again, next), (vec![plain(1, 0)], 2), "gapped ones are not announced again");
 }

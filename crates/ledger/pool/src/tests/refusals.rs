@@ -18,21 +18,10 @@ fn refusal(result: Result<Inserted, Refusal>, code: &str, text: &str) {
 fn known_and_used_nonces() {
     let pool = free_pool(PoolConfig::default());
     let first = plain(1, 5);
-    assert_eq!(
-        pool.insert(first.clone(), account(5), Local),
-        Ok(Inserted::Executable)
-    );
-    refusal(
-        pool.insert(first.clone(), account(5), Local),
-        "POOL-0001",
-        "already known",
-    );
+    assert_eq!(pool.insert(first.clone(), account(5), Local), Ok(Inserted::Executable));
+    refusal(pool.insert(first.clone(), account(5), Local), "POOL-0001", "already known");
     let text = "nonce too low: next nonce 5, tx nonce 4";
-    refusal(
-        pool.insert(plain(1, 4), account(5), Local),
-        "POOL-0002",
-        text,
-    );
+    refusal(pool.insert(plain(1, 4), account(5), Local), "POOL-0002", text);
     pool.on_final(1, &[(sender(1), 5, first.hash())]);
     // The lane is gone and the account was read before the block was final.
     let text = "nonce too low: next nonce 6, tx nonce 5";
@@ -42,17 +31,11 @@ fn known_and_used_nonces() {
 
 #[test]
 fn gaps_up_to_the_limit() {
-    let pool = free_pool(PoolConfig {
-        nonce_gap_max: 3,
-        ..PoolConfig::default()
-    });
+    let pool = free_pool(PoolConfig { nonce_gap_max: 3, ..PoolConfig::default() });
     assert_eq!(pool.insert(plain(1, 3), None, Local), Ok(Inserted::Queued));
     let text = "nonce too high: next nonce 0, tx nonce 4";
     refusal(pool.insert(plain(1, 4), None, Local), "POOL-0003", text);
-    assert_eq!(
-        pool.insert(plain(1, 0), None, Local),
-        Ok(Inserted::Executable)
-    );
+    assert_eq!(pool.insert(plain(1, 0), None, Local), Ok(Inserted::Executable));
     assert_eq!(pool.insert(plain(1, 4), None, Local), Ok(Inserted::Queued));
     let status = pool.status();
     assert_eq!((status.executable, status.queued), (1, 2));
@@ -62,31 +45,16 @@ fn gaps_up_to_the_limit() {
 #[test]
 fn replacement_needs_ten_percent_on_both_fees() {
     let pool = free_pool(PoolConfig::default());
-    let offer = |fee, tip| {
-        Offer {
-            fee,
-            tip,
-            ..Offer::new(1, 0)
-        }
-        .signed()
-    };
+    let offer = |fee, tip| Offer { fee, tip, ..Offer::new(1, 0) }.signed();
     pool.insert(offer(105, 10), None, Local).unwrap();
     for (fee, tip) in [(0, 0), (200, 10), (105, 20), (115, 11), (116, 10)] {
         let result = pool.insert(offer(fee, tip), None, Local);
         refusal(result, "POOL-0004", "replacement transaction underpriced");
     }
     let raised = offer(116, 11);
-    assert_eq!(
-        pool.insert(raised.clone(), None, Local),
-        Ok(Inserted::Executable)
-    );
+    assert_eq!(pool.insert(raised.clone(), None, Local), Ok(Inserted::Executable));
     assert_eq!(pool.content_from(sender(1)).executable, vec![raised]);
-    pool.insert(
-        legacy(2, 0, Some(super::fixtures::CHAIN_ID), 0),
-        None,
-        Local,
-    )
-    .unwrap();
+    pool.insert(legacy(2, 0, Some(super::fixtures::CHAIN_ID), 0), None, Local).unwrap();
     let result = pool.insert(plain(2, 0), None, Local);
     refusal(result, "POOL-0004", "replacement transaction underpriced");
     pool.check_invariants();
@@ -96,12 +64,7 @@ fn replacement_needs_ten_percent_on_both_fees() {
 fn replacing_a_queued_one_keeps_it_queued() {
     let pool = free_pool(PoolConfig::default());
     assert_eq!(pool.insert(plain(1, 2), None, Local), Ok(Inserted::Queued));
-    let raised = Offer {
-        fee: 10,
-        tip: 10,
-        ..Offer::new(1, 2)
-    }
-    .signed();
+    let raised = Offer { fee: 10, tip: 10, ..Offer::new(1, 2) }.signed();
     assert_eq!(pool.insert(raised, None, Local), Ok(Inserted::Queued));
     pool.check_invariants();
     assert_eq!(pool.status().queued, 1);
@@ -109,11 +72,7 @@ fn replacing_a_queued_one_keeps_it_queued() {
 
 #[test]
 fn totals_name_their_limit_and_spare_executable_ones() {
-    let config = PoolConfig {
-        transactions_max: 3,
-        sender_share_max: 10,
-        ..PoolConfig::default()
-    };
+    let config = PoolConfig { transactions_max: 3, sender_share_max: 10, ..PoolConfig::default() };
     let pool = free_pool(config);
     pool.insert(plain(1, 0), None, Local).unwrap();
     pool.insert(plain(2, 0), None, Local).unwrap();
@@ -121,10 +80,7 @@ fn totals_name_their_limit_and_spare_executable_ones() {
     pool.insert(gapped.clone(), None, Local).unwrap();
     let text = "txpool is full: limit of 3 transactions";
     refusal(pool.insert(plain(4, 1), None, Local), "POOL-0005", text);
-    assert_eq!(
-        pool.insert(plain(4, 0), None, Local),
-        Ok(Inserted::Executable)
-    );
+    assert_eq!(pool.insert(plain(4, 0), None, Local), Ok(Inserted::Executable));
     assert!(!pool.contains(&gapped.hash()));
     refusal(pool.insert(plain(5, 0), None, Local), "POOL-0005", text);
     assert_eq!(pool.status().executable, 3);
@@ -134,25 +90,12 @@ fn totals_name_their_limit_and_spare_executable_ones() {
 #[test]
 fn bytes_are_bounded_also_by_replacement() {
     let size = plain(1, 0).encoded().len();
-    let pool = free_pool(PoolConfig {
-        bytes_max: size * 2,
-        ..PoolConfig::default()
-    });
+    let pool = free_pool(PoolConfig { bytes_max: size * 2, ..PoolConfig::default() });
     pool.insert(plain(1, 0), None, Local).unwrap();
-    let large = Offer {
-        fee: 9,
-        tip: 9,
-        data_bytes: size * 2,
-        ..Offer::new(1, 0)
-    }
-    .signed();
+    let large = Offer { fee: 9, tip: 9, data_bytes: size * 2, ..Offer::new(1, 0) }.signed();
     let text = format!("txpool is full: limit of {} bytes", size * 2);
     refusal(pool.insert(large, None, Local), "POOL-0005", &text);
-    let other = Offer {
-        data_bytes: size,
-        ..Offer::new(2, 0)
-    }
-    .signed();
+    let other = Offer { data_bytes: size, ..Offer::new(2, 0) }.signed();
     refusal(pool.insert(other, None, Local), "POOL-0005", &text);
     pool.check_invariants();
 }
@@ -175,10 +118,7 @@ fn senders_have_a_lane_limit_and_a_smaller_share_under_pressure() {
     pool.insert(plain(2, 1), None, Local).unwrap();
     let text = "account limit exceeded: sender has 2 pending transactions, limit 2";
     refusal(pool.insert(plain(2, 2), None, Local), "POOL-0006", text);
-    assert_eq!(
-        pool.insert(plain(3, 0), None, Local),
-        Ok(Inserted::Executable)
-    );
+    assert_eq!(pool.insert(plain(3, 0), None, Local), Ok(Inserted::Executable));
     pool.check_invariants();
 }
 
@@ -186,32 +126,12 @@ fn senders_have_a_lane_limit_and_a_smaller_share_under_pressure() {
 fn rules_and_account() {
     let pool = free_pool(PoolConfig::default());
     let foreign = legacy(1, 0, Some(1), 0);
-    refusal(
-        pool.insert(foreign, None, Local),
-        "POOL-0021",
-        "invalid sender",
-    );
+    refusal(pool.insert(foreign, None, Local), "POOL-0021", "invalid sender");
     let text = "only replay-protected (EIP-155) transactions allowed over RPC";
-    refusal(
-        pool.insert(legacy(1, 0, None, 0), None, Local),
-        "POOL-0020",
-        text,
-    );
-    let short = Offer {
-        gas: 20_000,
-        ..Offer::new(1, 0)
-    }
-    .signed();
-    refusal(
-        pool.insert(short, None, Local),
-        "POOL-0024",
-        "intrinsic gas too low",
-    );
-    let rich = Offer {
-        value: 5,
-        ..Offer::new(1, 0)
-    }
-    .signed();
+    refusal(pool.insert(legacy(1, 0, None, 0), None, Local), "POOL-0020", text);
+    let short = Offer { gas: 20_000, ..Offer::new(1, 0) }.signed();
+    refusal(pool.insert(short, None, Local), "POOL-0024", "intrinsic gas too low");
+    let rich = Offer { value: 5, ..Offer::new(1, 0) }.signed();
     let text = "insufficient funds for gas * price + value";
     refusal(pool.insert(rich, account(0), Local), "POOL-0031", text);
     let metered = Pool::new(PoolConfig::default(), rules(FeeMode::Metered));
@@ -223,10 +143,7 @@ fn rules_and_account() {
 #[test]
 fn a_used_nonce_is_one_refusal_whoever_finds_it() {
     let found = InvalidTransaction::NonceTooLow { next: 3, nonce: 1 };
-    assert_eq!(
-        Refusal::from(found),
-        Refusal::NonceTooLow { next: 3, nonce: 1 }
-    );
+    assert_eq!(Refusal::from(found), Refusal::NonceTooLow { next: 3, nonce: 1 });
 }
 
 #[test]
@@ -248,10 +165,7 @@ fn dropped_ones_return_only_by_local_submission() {
 
 #[test]
 fn gapped_ones_live_for_a_number_of_blocks() {
-    let pool = free_pool(PoolConfig {
-        queued_blocks_max: 10,
-        ..PoolConfig::default()
-    });
+    let pool = free_pool(PoolConfig { queued_blocks_max: 10, ..PoolConfig::default() });
     pool.on_final(5, &[]);
     let (gapped, executable) = (plain(1, 2), plain(2, 0));
     pool.insert(gapped.clone(), None, Local).unwrap();

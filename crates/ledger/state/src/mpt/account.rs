@@ -69,10 +69,7 @@ impl TrieAccount {
                 .storage
                 .iter()
                 .map(|(slot, value)| {
-                    (
-                        keccak256(slot.to_be_bytes::<32>()),
-                        alloy_rlp::encode(value),
-                    )
+                    (keccak256(slot.to_be_bytes::<32>()), alloy_rlp::encode(value))
                 })
                 .collect();
             trie_root(&mut leaves)

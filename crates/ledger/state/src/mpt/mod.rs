@@ -77,9 +77,7 @@ impl MptState {
                 self.code.insert(hash, code);
             }
             (key, Some(_)) => {
-                return Err(StateError::Store(format!(
-                    "value of another kind at {key:?}"
-                )));
+                return Err(StateError::Store(format!("value of another kind at {key:?}")));
             }
         }
         Ok(())
@@ -88,15 +86,12 @@ impl MptState {
     /// Value at a key.
     pub fn get(&self, key: &StateKey) -> Option<StateValue> {
         match key {
-            StateKey::Account(address) => self
-                .accounts
-                .get(address)
-                .map(|account| StateValue::Account(account.record())),
-            StateKey::Storage(address, slot) => self
-                .accounts
-                .get(address)?
-                .slot(*slot)
-                .map(StateValue::Storage),
+            StateKey::Account(address) => {
+                self.accounts.get(address).map(|account| StateValue::Account(account.record()))
+            }
+            StateKey::Storage(address, slot) => {
+                self.accounts.get(address)?.slot(*slot).map(StateValue::Storage)
+            }
             StateKey::Code(hash) => self.code.get(hash).cloned().map(StateValue::Code),
         }
     }
@@ -113,9 +108,7 @@ impl MptState {
 
     /// Root of one account's storage trie; `None` where the account is absent.
     pub fn storage_root(&self, address: Address) -> Option<B256> {
-        self.accounts
-            .get(&address)
-            .map(|account| account.storage_root())
+        self.accounts.get(&address).map(|account| account.storage_root())
     }
 
     /// Every account with its storage, addresses and slots ascending.

@@ -11,37 +11,19 @@ const ALICE: Address = address!("0x00000000000000000000000000000000000000a1");
 const BOB: Address = address!("0x00000000000000000000000000000000000000b0");
 
 fn record(nonce: u64, balance: u64) -> AccountRecord {
-    AccountRecord {
-        nonce,
-        balance: U256::from(balance),
-        ..AccountRecord::default()
-    }
+    AccountRecord { nonce, balance: U256::from(balance), ..AccountRecord::default() }
 }
 
 fn diff(values: impl IntoIterator<Item = (StateKey, Option<StateValue>)>) -> StateDiff {
     let changes = values
         .into_iter()
-        .map(|(key, current)| {
-            (
-                key,
-                Change {
-                    previous: None,
-                    current,
-                },
-            )
-        })
+        .map(|(key, current)| (key, Change { previous: None, current }))
         .collect();
-    StateDiff {
-        changes,
-        wiped: BTreeSet::new(),
-    }
+    StateDiff { changes, wiped: BTreeSet::new() }
 }
 
 fn account(address: Address, nonce: u64, balance: u64) -> (StateKey, Option<StateValue>) {
-    (
-        StateKey::Account(address),
-        Some(StateValue::Account(record(nonce, balance))),
-    )
+    (StateKey::Account(address), Some(StateValue::Account(record(nonce, balance))))
 }
 
 fn slot(address: Address, slot: u64, value: u64) -> (StateKey, Option<StateValue>) {
@@ -52,9 +34,7 @@ fn slot(address: Address, slot: u64, value: u64) -> (StateKey, Option<StateValue
 /// The root as alloy-trie computes it from nothing.
 fn recomputed(state: &MptState) -> B256 {
     state_root_unhashed(state.accounts().map(|(address, record, storage)| {
-        let slots = storage
-            .iter()
-            .map(|(slot, value)| (B256::from(*slot), *value));
+        let slots = storage.iter().map(|(slot, value)| (B256::from(*slot), *value));
         let account = alloy_trie::TrieAccount {
             nonce: record.nonce,
             balance: record.balance,
@@ -74,9 +54,7 @@ fn the_empty_world_has_the_empty_root() {
 #[test]
 fn storage_root_of_one_slot_is_ethereums() {
     let mut state = MptState::new();
-    state
-        .apply(&diff([account(ALICE, 1, 0), slot(ALICE, 0, 1)]))
-        .unwrap();
+    state.apply(&diff([account(ALICE, 1, 0), slot(ALICE, 0, 1)])).unwrap();
     let leaf = [&[0xe3, 0xa1, 0x20], &keccak256([0u8; 32])[..], &[0x01]].concat();
     assert_eq!(state.storage_root(ALICE), Some(keccak256(leaf)));
     let known = b256!("0x821e2556a290c86405f8160a2d662042a431ba456b9db265c79bb837c04be5f0");
@@ -123,22 +101,14 @@ fn reads_what_was_applied() {
 #[test]
 fn a_wiped_account_keeps_only_what_the_diff_sets() {
     let mut state = MptState::new();
-    state
-        .apply(&diff([
-            account(ALICE, 1, 1),
-            slot(ALICE, 1, 1),
-            slot(ALICE, 2, 2),
-        ]))
-        .unwrap();
+    state.apply(&diff([account(ALICE, 1, 1), slot(ALICE, 1, 1), slot(ALICE, 2, 2)])).unwrap();
     let before = state.clone();
     let mut recreated = diff([account(ALICE, 1, 0), slot(ALICE, 2, 5)]);
     recreated.wiped.insert(ALICE);
     state.apply(&recreated).unwrap();
 
     let mut expected = MptState::new();
-    expected
-        .apply(&diff([account(ALICE, 1, 0), slot(ALICE, 2, 5)]))
-        .unwrap();
+    expected.apply(&diff([account(ALICE, 1, 0), slot(ALICE, 2, 5)])).unwrap();
     assert_eq!(state.root(), expected.root());
     assert_eq!(before.root(), recomputed(&before), "a clone is a snapshot");
     assert_ne!(before.root(), state.root());
@@ -147,16 +117,8 @@ fn a_wiped_account_keeps_only_what_the_diff_sets() {
 #[test]
 fn an_absent_account_takes_its_storage_with_it() {
     let mut state = MptState::new();
-    state
-        .apply(&diff([
-            account(ALICE, 1, 1),
-            slot(ALICE, 1, 1),
-            account(BOB, 0, 1),
-        ]))
-        .unwrap();
-    state
-        .apply(&diff([(StateKey::Account(ALICE), None), slot(ALICE, 1, 0)]))
-        .unwrap();
+    state.apply(&diff([account(ALICE, 1, 1), slot(ALICE, 1, 1), account(BOB, 0, 1)])).unwrap();
+    state.apply(&diff([(StateKey::Account(ALICE), None), slot(ALICE, 1, 0)])).unwrap();
     assert_eq!(state.get(&StateKey::Storage(ALICE, U256::from(1))), None);
     state.apply(&diff([account(ALICE, 0, 5)])).unwrap();
     assert_eq!(state.get(&StateKey::Storage(ALICE, U256::from(1))), None);
@@ -169,9 +131,7 @@ fn an_empty_account_is_not_an_absent_one() {
     let mut state = MptState::new();
     state.apply(&diff([account(ALICE, 0, 0)])).unwrap();
     assert_ne!(state.root(), EMPTY_ROOT_HASH);
-    state
-        .apply(&diff([(StateKey::Account(ALICE), None)]))
-        .unwrap();
+    state.apply(&diff([(StateKey::Account(ALICE), None)])).unwrap();
     assert_eq!(state.root(), EMPTY_ROOT_HASH);
 }
 
@@ -214,10 +174,9 @@ fn take(state: &mut MptState, step: &Step) {
             }
             diff([slot(who(*index), u64::from(*key), *value)])
         }
-        Step::Wipe(index) => StateDiff {
-            wiped: BTreeSet::from([who(*index)]),
-            ..StateDiff::default()
-        },
+        Step::Wipe(index) => {
+            StateDiff { wiped: BTreeSet::from([who(*index)]), ..StateDiff::default() }
+        }
     };
     state.apply(&diff).unwrap();
 }

@@ -125,12 +125,7 @@ pub struct CommittedReader<E: Runtime>(pub Databases<E>);
 impl<E: Runtime> StateReader for CommittedReader<E> {
     async fn read_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateValue>>, StateError> {
         let (accounts, storage, code) = &self.0;
-        read_through!(
-            accounts.read().await,
-            storage.read().await,
-            code.read().await,
-            keys
-        )
+        read_through!(accounts.read().await, storage.read().await, code.read().await, keys)
     }
 }
 
@@ -241,7 +236,8 @@ pub async fn committed<E: Runtime>(databases: &Databases<E>) -> StateCommitment 
 
 /// Commitment of databases that nothing was ever written to: what block 0 carries.
 pub fn empty_commitment() -> StateCommitment {
-    let empty = |root, ops_root| DatabaseCommitment { root, ops_root, range_start: 0, range_end: 1 };
+    let empty =
+        |root, ops_root| DatabaseCommitment { root, ops_root, range_start: 0, range_end: 1 };
     StateCommitment {
         accounts: empty(
             b256!("e80cce8fa138450eaead3fc11fadfa45b26cb5952c46f179b1408a5588038c18"),
@@ -261,11 +257,7 @@ pub fn empty_commitment() -> StateCommitment {
 /// Sync targets that a commitment stands for. An empty range, which no honest block has, is
 /// widened so that the target matches nothing.
 pub fn sync_targets<E: Runtime>(commitment: &StateCommitment) -> SyncTargets<E> {
-    (
-        target(&commitment.accounts),
-        target(&commitment.storage),
-        target(&commitment.code),
-    )
+    (target(&commitment.accounts), target(&commitment.storage), target(&commitment.code))
 }
 
 fn target<D: From<[u8; 32]> + commonware_cryptography::Digest>(

@@ -163,7 +163,12 @@ fn excluded_account(address: Address, root: B256, proof: &Bytes) -> Result<(), P
     excluded::<AccountValue>(account_key(address), root, proof)
 }
 
-fn excluded_slot(address: Address, slot: U256, root: B256, proof: &Bytes) -> Result<(), ProofError> {
+fn excluded_slot(
+    address: Address,
+    slot: U256,
+    root: B256,
+    proof: &Bytes,
+) -> Result<(), ProofError> {
     excluded::<StorageValue>(storage_key(address, slot), root, proof)
 }
 

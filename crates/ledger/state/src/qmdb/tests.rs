@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use alloy_primitives::{Address, Bytes, U256, keccak256};
 use commonware_consensus::types::{Epoch, Height, Round, View};
 use commonware_glue::stateful::db::{Anchor, DatabaseSet, StateSyncSet, SyncEngineConfig};
-use commonware_runtime::{Runner as _, Strategizer as _, Supervisor as _, buffer::paged::CacheRef, deterministic};
+use commonware_runtime::{
+    Runner as _, Strategizer as _, Supervisor as _, buffer::paged::CacheRef, deterministic,
+};
 use commonware_utils::{NZU16, NZU64, NZUsize, channel::ring};
 
 use super::*;
@@ -13,7 +15,10 @@ use crate::{AccountRecord, Change, StateDiff, StateKey, StateReader as _, StateV
 
 const THREADS: NonZeroUsize = NZUsize!(1);
 
-async fn open(context: &deterministic::Context, label: &'static str) -> Databases<deterministic::Context> {
+async fn open(
+    context: &deterministic::Context,
+    label: &'static str,
+) -> Databases<deterministic::Context> {
     let config = config(context, "test");
     <Databases<_> as DatabaseSet<_>>::init(context.child(label), config, None).await
 }
@@ -62,8 +67,12 @@ fn a_diff_is_read_back_from_batches_and_after_a_restart() {
             diff().changes.values().map(|change| change.current.clone()).collect();
         let sealed_commitment = {
             let databases = open(&context, "first").await;
-            let sealed = apply_diff::<deterministic::Context>(databases.new_batches().await, &diff()).await.unwrap();
-            let child = <Databases<deterministic::Context> as DatabaseSet<_>>::fork_batches(&sealed);
+            let sealed =
+                apply_diff::<deterministic::Context>(databases.new_batches().await, &diff())
+                    .await
+                    .unwrap();
+            let child =
+                <Databases<deterministic::Context> as DatabaseSet<_>>::fork_batches(&sealed);
             let reader = BatchReader::<deterministic::Context>(&child);
             assert_eq!(reader.read_many(&keys).await.unwrap(), expected);
             // The same code again must not be set twice.
@@ -98,8 +107,9 @@ fn proofs_hold_for_their_value_and_root_only() {
         let absent = StateKey::Account(Address::repeat_byte(2));
         let (empty, proved) = prove(&databases, &[absent]).await.unwrap();
         verify(&empty, &proved[0]).unwrap();
-        let sealed =
-            apply_diff::<deterministic::Context>(databases.new_batches().await, &diff()).await.unwrap();
+        let sealed = apply_diff::<deterministic::Context>(databases.new_batches().await, &diff())
+            .await
+            .unwrap();
         databases.apply(sealed).await;
         let address = Address::repeat_byte(1);
         let keys = [
@@ -120,7 +130,8 @@ fn proofs_hold_for_their_value_and_root_only() {
             }
         }
         assert!(proved[0].value.is_some() && proved[1].value.is_none());
-        let other = ProvedValue { value: Some(StateValue::Storage(U256::from(8))), ..proved[2].clone() };
+        let other =
+            ProvedValue { value: Some(StateValue::Storage(U256::from(8))), ..proved[2].clone() };
         assert_eq!(verify(&root, &other), Err(ProofError::Mismatch));
     });
 }
@@ -132,7 +143,8 @@ fn the_tuple_is_state_synced_from_a_pruned_peer() {
     deterministic::Runner::default().start(|context| async move {
         let source = open(&context, "source").await;
         let mut last = diff();
-        let mut sealed = apply_diff::<deterministic::Context>(source.new_batches().await, &last).await.unwrap();
+        let mut sealed =
+            apply_diff::<deterministic::Context>(source.new_batches().await, &last).await.unwrap();
         source.apply(sealed.clone()).await;
         for height in 2u64..200 {
             for index in 0..20u64 {
@@ -141,7 +153,9 @@ fn the_tuple_is_state_synced_from_a_pruned_peer() {
                 let key = StateKey::Storage(address, U256::from(index * 7 + height % 5));
                 last.changes.insert(key, Change { previous: None, current: Some(value) });
             }
-            sealed = apply_diff::<deterministic::Context>(source.new_batches().await, &last).await.unwrap();
+            sealed = apply_diff::<deterministic::Context>(source.new_batches().await, &last)
+                .await
+                .unwrap();
             source.apply(sealed.clone()).await;
         }
         let target = commitment(&sealed);

@@ -27,9 +27,7 @@ impl StoredSet {
     /// Slots of the keys, for the number read from [`Self::length_slot`]. At most
     /// [`VALIDATORS_MAX`]: the contract never stores more.
     pub fn key_slots(length: U256) -> Vec<U256> {
-        let length = u64::try_from(length)
-            .unwrap_or(u64::MAX)
-            .min(VALIDATORS_MAX as u64);
+        let length = u64::try_from(length).unwrap_or(u64::MAX).min(VALIDATORS_MAX as u64);
         (0..length).map(|index| CURRENT.item_slot(index)).collect()
     }
 
@@ -38,10 +36,7 @@ impl StoredSet {
         values: impl IntoIterator<Item = U256>,
     ) -> Result<ValidatorSet, ValidatorSetError> {
         ValidatorSet::new(
-            values
-                .into_iter()
-                .map(|value| ValidatorKey(value.to_be_bytes()))
-                .collect(),
+            values.into_iter().map(|value| ValidatorKey(value.to_be_bytes())).collect(),
         )
     }
 }

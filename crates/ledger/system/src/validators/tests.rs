@@ -20,17 +20,8 @@ fn send(
     call: impl SolCall,
 ) -> Result<Bytes, Failure> {
     let before = host.clone();
-    let call_context = CallContext {
-        caller,
-        target: ADDRESS,
-        is_static: false,
-        gas_limit: GAS,
-    };
-    let block = BlockContext {
-        number,
-        timestamp: 0,
-        chain_id: 1,
-    };
+    let call_context = CallContext { caller, target: ADDRESS, is_static: false, gas_limit: GAS };
+    let block = BlockContext { number, timestamp: 0, chain_id: 1 };
     let mut context = Context::new(call_context, block, host);
     let result = Validators.call(&mut context, &call.abi_encode());
     if result.is_err() {
@@ -44,10 +35,7 @@ fn view<C: SolCall>(host: &mut MemoryHost, number: u64, call: C) -> C::Return {
 }
 
 fn keys(numbers: &[u8]) -> Vec<B256> {
-    numbers
-        .iter()
-        .map(|number| B256::repeat_byte(*number))
-        .collect()
+    numbers.iter().map(|number| B256::repeat_byte(*number)).collect()
 }
 
 fn initialised() -> MemoryHost {
@@ -63,47 +51,22 @@ fn initialised() -> MemoryHost {
 }
 
 fn set_next(numbers: &[u8]) -> IValidators::setNextValidatorsCall {
-    IValidators::setNextValidatorsCall {
-        keys: keys(numbers),
-    }
+    IValidators::setNextValidatorsCall { keys: keys(numbers) }
 }
 
 #[test]
 fn views_answer_what_was_initialised() {
     let mut host = initialised();
     let host = &mut host;
-    assert_eq!(
-        view(host, 5, IValidators::getValidatorsCall {}),
-        keys(&[1, 2, 3])
-    );
-    assert_eq!(
-        view(host, 5, IValidators::getNextValidatorsCall {}),
-        keys(&[1, 2, 3])
-    );
+    assert_eq!(view(host, 5, IValidators::getValidatorsCall {}), keys(&[1, 2, 3]));
+    assert_eq!(view(host, 5, IValidators::getNextValidatorsCall {}), keys(&[1, 2, 3]));
     assert_eq!(view(host, 199, IValidators::currentEpochCall {}), 0);
     assert_eq!(view(host, 200, IValidators::currentEpochCall {}), 1);
     assert_eq!(view(host, 5, IValidators::epochLengthCall {}), 200);
-    assert_eq!(
-        view(host, 5, IValidators::validatorCountCall {}),
-        U256::from(3)
-    );
-    assert!(view(
-        host,
-        5,
-        IValidators::isValidatorCall {
-            key: B256::repeat_byte(2)
-        }
-    ));
-    assert!(!view(
-        host,
-        5,
-        IValidators::isValidatorCall {
-            key: B256::repeat_byte(4)
-        }
-    ));
-    let name = |number| IValidators::organisationOfCall {
-        key: B256::repeat_byte(number),
-    };
+    assert_eq!(view(host, 5, IValidators::validatorCountCall {}), U256::from(3));
+    assert!(view(host, 5, IValidators::isValidatorCall { key: B256::repeat_byte(2) }));
+    assert!(!view(host, 5, IValidators::isValidatorCall { key: B256::repeat_byte(4) }));
+    let name = |number| IValidators::organisationOfCall { key: B256::repeat_byte(number) };
     assert_eq!(view(host, 5, name(3)), "three");
     assert_eq!(view(host, 5, name(1)), "合契一号机构".repeat(3));
     assert_eq!(view(host, 5, name(9)), "");
@@ -116,45 +79,15 @@ fn the_set_changes_at_the_end_of_the_epoch_and_only_then() {
     let host = &mut host;
     send(host, ADMIN_ACCOUNT, 250, set_next(&[9, 8])).unwrap();
     send(host, ADMIN_ACCOUNT, 251, set_next(&[7])).unwrap();
-    assert_eq!(
-        view(host, 252, IValidators::getValidatorsCall {}),
-        keys(&[1, 2, 3])
-    );
-    assert_eq!(
-        view(host, 252, IValidators::getNextValidatorsCall {}),
-        keys(&[7])
-    );
-    send(
-        host,
-        SYSTEM_ADDRESS,
-        399,
-        IValidatorsSystem::advanceEpochCall {},
-    )
-    .unwrap();
-    assert_eq!(
-        view(host, 400, IValidators::getValidatorsCall {}),
-        keys(&[7])
-    );
+    assert_eq!(view(host, 252, IValidators::getValidatorsCall {}), keys(&[1, 2, 3]));
+    assert_eq!(view(host, 252, IValidators::getNextValidatorsCall {}), keys(&[7]));
+    send(host, SYSTEM_ADDRESS, 399, IValidatorsSystem::advanceEpochCall {}).unwrap();
+    assert_eq!(view(host, 400, IValidators::getValidatorsCall {}), keys(&[7]));
     let before = host.storage.clone();
-    send(
-        host,
-        SYSTEM_ADDRESS,
-        599,
-        IValidatorsSystem::advanceEpochCall {},
-    )
-    .unwrap();
+    send(host, SYSTEM_ADDRESS, 599, IValidatorsSystem::advanceEpochCall {}).unwrap();
     assert_eq!(host.storage, before, "nothing waits, nothing changes");
-    let expected = IValidators::NextValidatorsSet {
-        fromEpoch: 2,
-        keys: keys(&[8, 9]),
-    };
-    assert_eq!(
-        host.logs[0],
-        Log {
-            address: ADDRESS,
-            data: expected.encode_log_data()
-        }
-    );
+    let expected = IValidators::NextValidatorsSet { fromEpoch: 2, keys: keys(&[8, 9]) };
+    assert_eq!(host.logs[0], Log { address: ADDRESS, data: expected.encode_log_data() });
 }
 
 #[test]
@@ -166,23 +99,11 @@ fn refusals_are_typed() {
     };
     refused(
         send(host, OTHER, 5, set_next(&[1])),
-        IValidators::NotAdmin {
-            caller: OTHER,
-            admin: ADMIN_ACCOUNT,
-        }
-        .abi_encode(),
+        IValidators::NotAdmin { caller: OTHER, admin: ADMIN_ACCOUNT }.abi_encode(),
     );
     refused(
-        send(
-            host,
-            ADMIN_ACCOUNT,
-            5,
-            IValidatorsSystem::advanceEpochCall {},
-        ),
-        IValidators::NotSystem {
-            caller: ADMIN_ACCOUNT,
-        }
-        .abi_encode(),
+        send(host, ADMIN_ACCOUNT, 5, IValidatorsSystem::advanceEpochCall {}),
+        IValidators::NotSystem { caller: ADMIN_ACCOUNT }.abi_encode(),
     );
     let count = |count: usize| {
         let (count, maximum) = (U256::from(count), U256::from(100));
@@ -194,15 +115,9 @@ fn refusals_are_typed() {
     send(host, ADMIN_ACCOUNT, 5, set_next(&many[..100])).unwrap();
     refused(
         send(host, ADMIN_ACCOUNT, 5, set_next(&[5, 6, 5])),
-        IValidators::DuplicateKey {
-            key: B256::repeat_byte(5),
-        }
-        .abi_encode(),
+        IValidators::DuplicateKey { key: B256::repeat_byte(5) }.abi_encode(),
     );
-    refused(
-        send(host, ADMIN_ACCOUNT, 5, set_next(&[5, 0])),
-        IValidators::ZeroKey {}.abi_encode(),
-    );
+    refused(send(host, ADMIN_ACCOUNT, 5, set_next(&[5, 0])), IValidators::ZeroKey {}.abi_encode());
     let again = IValidatorsSystem::initializeCall {
         keys: keys(&[1]),
         organisations: vec![String::new()],
@@ -217,20 +132,10 @@ fn garbage_is_refused_without_effect() {
     let mut host = initialised();
     let selector = IValidators::setNextValidatorsCall::SELECTOR;
     // An array that claims 2^255 items, and one that points outside.
-    let huge = [
-        &selector[..],
-        &U256::from(32).abi_encode(),
-        &(U256::MAX >> 1usize).abi_encode(),
-    ];
+    let huge = [&selector[..], &U256::from(32).abi_encode(), &(U256::MAX >> 1usize).abi_encode()];
     let outside = [&selector[..], &U256::MAX.abi_encode(), &[]];
-    for input in [
-        vec![],
-        vec![1, 2],
-        vec![0; 4],
-        huge.concat(),
-        outside.concat(),
-        vec![9; 70_000],
-    ] {
+    for input in [vec![], vec![1, 2], vec![0; 4], huge.concat(), outside.concat(), vec![9; 70_000]]
+    {
         let call = CallContext {
             caller: ADMIN_ACCOUNT,
             target: ADDRESS,
@@ -274,10 +179,7 @@ fn the_layout_is_as_it_was() {
     let mut host = initialised();
     send(&mut host, ADMIN_ACCOUNT, 5, set_next(&[4])).unwrap();
     let hash = |words: &[U256]| {
-        let bytes: Vec<u8> = words
-            .iter()
-            .flat_map(|word| word.to_be_bytes::<32>())
-            .collect();
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes::<32>()).collect();
         U256::from_be_bytes(keccak256(bytes).0)
     };
     let key = |number: u8| U256::from_be_bytes([number; 32]);
@@ -327,17 +229,10 @@ fn the_layout_is_as_it_was() {
 #[test]
 fn the_stored_set_reads_what_the_contract_wrote() {
     let host = initialised();
-    let value = |slot: U256| {
-        host.storage
-            .get(&(ADDRESS, slot))
-            .copied()
-            .unwrap_or_default()
-    };
+    let value = |slot: U256| host.storage.get(&(ADDRESS, slot)).copied().unwrap_or_default();
     let slots = StoredSet::key_slots(value(StoredSet::length_slot()));
     let set = StoredSet::decode(slots.into_iter().map(value)).unwrap();
-    let expected = [1u8, 2, 3]
-        .map(|number| ValidatorKey([number; 32]))
-        .to_vec();
+    let expected = [1u8, 2, 3].map(|number| ValidatorKey([number; 32])).to_vec();
     assert_eq!(set, ValidatorSet::new(expected).unwrap());
     assert_eq!(StoredSet::key_slots(U256::MAX).len(), VALIDATORS_MAX);
     assert!(StoredSet::decode([]).is_err());
@@ -372,15 +267,8 @@ fn the_interface_is_as_published() {
             "setNextValidators(bytes32[])",
         ]
     );
-    assert_eq!(
-        IValidatorsCalls::SELECTORS.len(),
-        functions.len(),
-        "none is missing above"
-    );
-    assert_eq!(
-        NextValidatorsSet::SIGNATURE,
-        "NextValidatorsSet(uint64,bytes32[])"
-    );
+    assert_eq!(IValidatorsCalls::SELECTORS.len(), functions.len(), "none is missing above");
+    assert_eq!(NextValidatorsSet::SIGNATURE, "NextValidatorsSet(uint64,bytes32[])");
     assert_eq!(NotAdmin::SIGNATURE, "NotAdmin(address,address)");
     let published = include_str!("../../interfaces/IValidators.sol");
     for signature in functions {

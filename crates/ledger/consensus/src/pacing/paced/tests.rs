@@ -70,9 +70,7 @@ fn hold(turn_ms: u64, work: impl FnOnce(&deterministic::Context) -> Scripted) ->
         let parent = ConsensusBlock::new(fixture::block(fixture::key(1))).unwrap();
         let digest = parent.digest();
         let paced = Paced::new((), work, RHYTHM);
-        let propose = paced
-            .hold(&context, &Digested::precomputed(parent, digest))
-            .await;
+        let propose = paced.hold(&context, &Digested::precomputed(parent, digest)).await;
         let asked = *asked.lock().unwrap();
         (propose, now_ms(&context), asked)
     })
@@ -101,10 +99,7 @@ fn work_ends_the_hold_at_once() {
 
 #[test]
 fn a_waiting_validator_change_needs_no_transaction() {
-    let change = |context: &_| Scripted {
-        change: true,
-        ..Scripted::new(context, NEVER)
-    };
+    let change = |context: &_| Scripted { change: true, ..Scripted::new(context, NEVER) };
     let (propose, at_ms, _) = hold(1_300, change);
     assert_eq!((propose, at_ms), (true, 1_334));
 }
@@ -120,10 +115,7 @@ fn false_alarms_neither_end_the_hold_nor_spin() {
     let (propose, at_ms, asked) = hold(1_300, |context| {
         let work = Scripted::new(context, NEVER);
         // 10,000 reports of work that is none, all at once.
-        work.false_alarms
-            .lock()
-            .unwrap()
-            .extend(std::iter::repeat_n(0, 10_000));
+        work.false_alarms.lock().unwrap().extend(std::iter::repeat_n(0, 10_000));
         work
     });
     assert_eq!((propose, at_ms), (false, 2_700));

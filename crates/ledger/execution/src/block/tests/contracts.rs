@@ -10,12 +10,8 @@ use crate::testing::{
 };
 
 fn deploy(chain: &mut Chain, nonce: u64, runtime: &[u8]) -> Address {
-    let block = chain.block(vec![key(1).sign(dynamic(
-        nonce,
-        TxKind::Create,
-        0,
-        init_code(runtime),
-    ))]);
+    let block =
+        chain.block(vec![key(1).sign(dynamic(nonce, TxKind::Create, 0, init_code(runtime)))]);
     assert!(block.results[0].success, "{:?}", block.results[0]);
     let address = block.results[0].contract_address.unwrap();
     assert_eq!(chain.reader.code(address).unwrap()[..], *runtime);
@@ -32,17 +28,10 @@ fn deploy_call_and_log() {
     assert_eq!(chain.reader.slot(contract, 0), U256::from(5));
     assert_eq!(block.receipts[0].logs.len(), 1);
     assert_eq!(block.receipts[0].logs[0].address, contract);
-    assert!(
-        block
-            .logs_bloom
-            .contains_input(alloy_primitives::BloomInput::Raw(&contract[..]))
-    );
+    assert!(block.logs_bloom.contains_input(alloy_primitives::BloomInput::Raw(&contract[..])));
     let block = chain.block(vec![call(&key(1), 2, contract, [0; 32].into())]);
     let slot = StateKey::Storage(contract, U256::ZERO);
-    assert_eq!(
-        block.diff.changes[&slot].current, None,
-        "a zero slot is absent"
-    );
+    assert_eq!(block.diff.changes[&slot].current, None, "a zero slot is absent");
 }
 
 #[test]
@@ -64,10 +53,7 @@ fn a_halt_says_why() {
     let mut chain = Chain::new(genesis());
     let contract = deploy(&mut chain, 0, &[0xfe]);
     let block = chain.block(vec![call(&key(1), 1, contract, Bytes::new())]);
-    assert_eq!(
-        block.results[0].halt.as_deref(),
-        Some("invalid opcode: INVALID")
-    );
+    assert_eq!(block.results[0].halt.as_deref(), Some("invalid opcode: INVALID"));
     assert_eq!(block.results[0].gas_used, 1_000_000);
 }
 
@@ -75,18 +61,8 @@ fn a_halt_says_why() {
 fn the_same_code_twice_is_stored_once() {
     let mut chain = Chain::new(genesis());
     deploy(&mut chain, 0, STORE);
-    let block = chain.block(vec![key(1).sign(dynamic(
-        1,
-        TxKind::Create,
-        0,
-        init_code(STORE),
-    ))]);
-    assert!(
-        !block
-            .diff
-            .changes
-            .contains_key(&StateKey::Code(keccak256(STORE)))
-    );
+    let block = chain.block(vec![key(1).sign(dynamic(1, TxKind::Create, 0, init_code(STORE)))]);
+    assert!(!block.diff.changes.contains_key(&StateKey::Code(keccak256(STORE))));
 }
 
 #[test]
@@ -99,12 +75,7 @@ fn a_contract_that_destroys_itself_at_once_leaves_nothing() {
     let contract = key(1).address.create(0);
     assert!(chain.reader.code(contract).is_none());
     assert_eq!(chain.reader.slot(contract, 0), U256::ZERO);
-    assert!(
-        !block
-            .diff
-            .changes
-            .contains_key(&StateKey::Account(contract))
-    );
+    assert!(!block.diff.changes.contains_key(&StateKey::Account(contract)));
     assert_eq!(chain.reader.balance(key(1).address), U256::from(1_000_000));
 }
 
@@ -125,16 +96,9 @@ fn delegated_accounts_run_code_and_still_send() {
     let block = chain.block(vec![set]);
     assert!(block.results[0].success);
     assert_eq!(chain.reader.slot(user.address, 0), U256::from(8));
-    let block = chain.block(vec![call(
-        &user,
-        1,
-        contract,
-        U256::from(9).to_be_bytes::<32>().into(),
-    )]);
-    assert!(
-        block.results[0].success,
-        "EIP-3607 excepts delegated accounts"
-    );
+    let block =
+        chain.block(vec![call(&user, 1, contract, U256::from(9).to_be_bytes::<32>().into())]);
+    assert!(block.results[0].success, "EIP-3607 excepts delegated accounts");
     assert_eq!(chain.reader.slot(contract, 0), U256::from(9));
 }
 
@@ -149,17 +113,9 @@ fn block_hashes_come_from_the_history_contract() {
         let input = U256::from(asked).to_be_bytes::<32>().into();
         chain.block(vec![call(&key(1), nonce, contract, input)]);
         let expected = hash_of(asked);
-        assert_eq!(
-            B256::from(chain.reader.slot(contract, 0)),
-            expected,
-            "block {asked}"
-        );
+        assert_eq!(B256::from(chain.reader.slot(contract, 0)), expected, "block {asked}");
     }
     let input = U256::from(chain.number + 1).to_be_bytes::<32>().into();
     chain.block(vec![call(&key(1), 6, contract, input)]);
-    assert_eq!(
-        chain.reader.slot(contract, 0),
-        U256::ZERO,
-        "its own hash is not known"
-    );
+    assert_eq!(chain.reader.slot(contract, 0), U256::ZERO, "its own hash is not known");
 }

@@ -13,20 +13,11 @@ use crate::{
 };
 
 fn set(numbers: &[u8]) -> ValidatorSet {
-    ValidatorSet::new(
-        numbers
-            .iter()
-            .map(|number| ValidatorKey([*number; 32]))
-            .collect(),
-    )
-    .unwrap()
+    ValidatorSet::new(numbers.iter().map(|number| ValidatorKey([*number; 32])).collect()).unwrap()
 }
 
 fn set_next(nonce: u64, numbers: &[u8]) -> std::sync::Arc<types::Transaction> {
-    let keys = numbers
-        .iter()
-        .map(|number| B256::repeat_byte(*number))
-        .collect();
+    let keys = numbers.iter().map(|number| B256::repeat_byte(*number)).collect();
     let input = IValidators::setNextValidatorsCall { keys }.abi_encode();
     call(&key(9), nonce, validators::ADDRESS, input.into())
 }
@@ -77,12 +68,7 @@ fn predeploys_stand_at_their_addresses() {
     // The CREATE2 deployer works for users: salt, then init code.
     let init = crate::testing::init_code(&[0x00]);
     let input: Bytes = [&[1u8; 32][..], &init].concat().into();
-    let block = chain.block(vec![call(
-        &key(1),
-        0,
-        crate::predeploys::CREATE2_DEPLOYER,
-        input,
-    )]);
+    let block = chain.block(vec![call(&key(1), 0, crate::predeploys::CREATE2_DEPLOYER, input)]);
     assert!(block.results[0].success);
     let created = crate::predeploys::CREATE2_DEPLOYER.create2_from_code([1u8; 32], &init);
     assert_eq!(chain.reader.code(created).unwrap()[..], [0x00]);
@@ -100,10 +86,7 @@ fn a_genesis_file_cannot_touch_the_platform() {
             hashes: vec![],
         };
         let error = chain.execute(vec![], Mode::Verify).unwrap_err();
-        assert!(
-            matches!(error, DriveError::Invalid(InvalidBlock::Genesis(_))),
-            "{error}"
-        );
+        assert!(matches!(error, DriveError::Invalid(InvalidBlock::Genesis(_))), "{error}");
     }
 }
 
@@ -115,16 +98,11 @@ fn a_genesis_file_is_checked_before_it_is_used() {
     let mut zero = genesis();
     zero.validators[1].key = ValidatorKey::default();
     let mut storage = genesis();
-    let account = AllocatedAccount {
-        storage: [(U256::ONE, U256::ONE)].into(),
-        ..Default::default()
-    };
+    let account =
+        AllocatedAccount { storage: [(U256::ONE, U256::ONE)].into(), ..Default::default() };
     storage.allocation.insert(Address::repeat_byte(4), account);
     for file in [long, zero, storage] {
-        assert!(matches!(
-            check_genesis(&file),
-            Err(InvalidBlock::Genesis(_))
-        ));
+        assert!(matches!(check_genesis(&file), Err(InvalidBlock::Genesis(_))));
     }
 }
 
@@ -138,11 +116,7 @@ fn a_validator_change_acts_at_the_epochs_end() {
     assert_eq!(block.next_validators, Some(set(&[1, 2, 3, 4])), "block 2");
     let block = chain.block(vec![]);
     assert_eq!(chain.number, 3);
-    assert_eq!(
-        block.next_validators,
-        Some(set(&[2, 5, 7])),
-        "the last block of epoch 0"
-    );
+    assert_eq!(block.next_validators, Some(set(&[2, 5, 7])), "the last block of epoch 0");
     for _ in 4..=8 {
         assert_eq!(chain.block(vec![]).next_validators, Some(set(&[2, 5, 7])));
     }
@@ -157,9 +131,7 @@ fn a_validator_change_acts_at_the_epochs_end() {
 #[test]
 fn only_the_admin_changes_validators() {
     let mut chain = Chain::new(genesis());
-    let input = IValidators::setNextValidatorsCall {
-        keys: vec![B256::repeat_byte(1)],
-    };
+    let input = IValidators::setNextValidatorsCall { keys: vec![B256::repeat_byte(1)] };
     let input: Bytes = input.abi_encode().into();
     let block = chain.block(vec![call(&key(1), 0, validators::ADDRESS, input)]);
     assert!(!block.results[0].success);
@@ -180,8 +152,7 @@ fn nobody_calls_what_only_the_ledger_may_call() {
         0,
         input.into(),
     ))]);
-    let expected = alloy_sol_types::SolError::abi_encode(&IValidators::NotSystem {
-        caller: key(9).address,
-    });
+    let expected =
+        alloy_sol_types::SolError::abi_encode(&IValidators::NotSystem { caller: key(9).address });
     assert_eq!(block.results[0].failure_output[..], expected);
 }

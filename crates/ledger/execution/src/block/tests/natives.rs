@@ -15,12 +15,8 @@ use crate::{
 };
 
 fn deploy(chain: &mut Chain, nonce: u64, runtime: &[u8]) -> Address {
-    let block = chain.block(vec![key(1).sign(dynamic(
-        nonce,
-        TxKind::Create,
-        0,
-        init_code(runtime),
-    ))]);
+    let block =
+        chain.block(vec![key(1).sign(dynamic(nonce, TxKind::Create, 0, init_code(runtime)))]);
     block.results[0].contract_address.unwrap()
 }
 
@@ -32,23 +28,11 @@ fn count_call() -> Bytes {
 fn bytecode_calls_and_static_calls_a_native_contract() {
     let mut chain = Chain::new(genesis());
     for (nonce, operation) in [(0, 0xf1), (2, 0xfa)] {
-        let caller = deploy(
-            &mut chain,
-            nonce,
-            &forwarder(operation, validators::ADDRESS),
-        );
+        let caller = deploy(&mut chain, nonce, &forwarder(operation, validators::ADDRESS));
         let block = chain.block(vec![call(&key(1), nonce + 1, caller, count_call())]);
         assert!(block.results[0].success);
-        assert_eq!(
-            chain.reader.slot(caller, 0),
-            U256::from(2),
-            "operation {operation:x}"
-        );
-        assert_eq!(
-            chain.reader.slot(caller, 1),
-            U256::from(4),
-            "operation {operation:x}"
-        );
+        assert_eq!(chain.reader.slot(caller, 0), U256::from(2), "operation {operation:x}");
+        assert_eq!(chain.reader.slot(caller, 1), U256::from(4), "operation {operation:x}");
     }
 }
 
@@ -56,17 +40,9 @@ fn bytecode_calls_and_static_calls_a_native_contract() {
 fn native_code_runs_in_no_other_storage() {
     let mut chain = Chain::new(genesis());
     for (nonce, operation) in [(0, 0xf4), (2, 0xf2)] {
-        let caller = deploy(
-            &mut chain,
-            nonce,
-            &forwarder(operation, validators::ADDRESS),
-        );
+        let caller = deploy(&mut chain, nonce, &forwarder(operation, validators::ADDRESS));
         chain.block(vec![call(&key(1), nonce + 1, caller, count_call())]);
-        assert_eq!(
-            chain.reader.slot(caller, 0),
-            U256::ONE,
-            "operation {operation:x} fails"
-        );
+        assert_eq!(chain.reader.slot(caller, 0), U256::ONE, "operation {operation:x} fails");
     }
 }
 
@@ -75,9 +51,7 @@ fn a_static_call_cannot_write() {
     let mut file = genesis();
     // The forwarder itself is the admin.
     file.validator_admin = key(1).address.create(0);
-    let input = IValidators::setNextValidatorsCall {
-        keys: vec![B256::repeat_byte(3)],
-    };
+    let input = IValidators::setNextValidatorsCall { keys: vec![B256::repeat_byte(3)] };
     let input: Bytes = input.abi_encode().into();
     for (operation, flag) in [(0xfa, 1), (0xf1, 2)] {
         let mut chain = Chain::new(file.clone());
@@ -86,11 +60,7 @@ fn a_static_call_cannot_write() {
         let mut transaction = dynamic(1, TxKind::Call(caller), 0, input.clone());
         transaction.gas_limit = 8_000_000;
         let block = chain.block(vec![key(1).sign(transaction)]);
-        assert_eq!(
-            chain.reader.slot(caller, 0),
-            U256::from(flag),
-            "operation {operation:x}"
-        );
+        assert_eq!(chain.reader.slot(caller, 0), U256::from(flag), "operation {operation:x}");
         let next = block.next_validators.unwrap();
         assert_eq!(next.keys().len(), if flag == 2 { 1 } else { 4 });
     }
@@ -101,19 +71,9 @@ fn native_addresses_take_no_value() {
     let mut chain = Chain::new(genesis());
     let unused = native::native_address(0x77);
     let block = chain.block(vec![
-        key(1).sign(dynamic(
-            0,
-            TxKind::Call(validators::ADDRESS),
-            5,
-            count_call(),
-        )),
+        key(1).sign(dynamic(0, TxKind::Call(validators::ADDRESS), 5, count_call())),
         key(1).sign(dynamic(1, TxKind::Call(unused), 5, Bytes::new())),
-        key(1).sign(dynamic(
-            2,
-            TxKind::Call(validators::ADDRESS),
-            0,
-            count_call(),
-        )),
+        key(1).sign(dynamic(2, TxKind::Call(validators::ADDRESS), 0, count_call())),
     ]);
     let success: Vec<bool> = block.results.iter().map(|result| result.success).collect();
     assert_eq!(success, [false, false, true]);
@@ -133,10 +93,7 @@ fn an_account_delegated_to_a_native_contract_does_not_run_it() {
         input: count_call(),
         ..Default::default()
     })]);
-    assert_eq!(
-        block.results[0].halt.as_deref(),
-        Some("invalid opcode: INVALID")
-    );
+    assert_eq!(block.results[0].halt.as_deref(), Some("invalid opcode: INVALID"));
 }
 
 #[test]
@@ -148,12 +105,7 @@ fn garbage_reverts_and_gas_is_charged() {
         key(1).sign(transaction)
     };
     let block = chain.block(vec![
-        key(1).sign(dynamic(
-            0,
-            TxKind::Call(validators::ADDRESS),
-            0,
-            Bytes::from_static(b"xx"),
-        )),
+        key(1).sign(dynamic(0, TxKind::Call(validators::ADDRESS), 0, Bytes::from_static(b"xx"))),
         short(22_000),
     ]);
     assert!(!block.results[0].success && block.results[0].halt.is_none());
@@ -176,9 +128,7 @@ impl CallGate for Closed {
             return Err(GateRefusal { output });
         }
         if frame.kind == FrameKind::Create {
-            return Err(GateRefusal {
-                output: Bytes::from_static(b"no"),
-            });
+            return Err(GateRefusal { output: Bytes::from_static(b"no") });
         }
         Ok(())
     }
@@ -200,21 +150,10 @@ fn the_gate_sees_every_frame() {
     let executor = BlockExecutor::new(environment, rules, transactions, Mode::Verify);
     let outcome = block_on(drive(executor, &chain.reader)).unwrap();
     chain.reader.apply(&outcome.diff);
-    let success: Vec<bool> = outcome
-        .results
-        .iter()
-        .map(|result| result.success)
-        .collect();
+    let success: Vec<bool> = outcome.results.iter().map(|result| result.success).collect();
     assert_eq!(success, [true, false, false]);
-    assert_eq!(
-        chain.reader.slot(forward, 0),
-        U256::ONE,
-        "the inner call was refused"
-    );
-    let expected = ContractClosed {
-        target: validators::ADDRESS,
-    }
-    .abi_encode();
+    assert_eq!(chain.reader.slot(forward, 0), U256::ONE, "the inner call was refused");
+    let expected = ContractClosed { target: validators::ADDRESS }.abi_encode();
     assert_eq!(outcome.results[1].failure_output[..], expected);
     assert_eq!(outcome.results[2].failure_output[..], *b"no");
 }

@@ -49,12 +49,7 @@ fn prepared() -> (Chain, Address, Address) {
     let forward = key(1).address.create(1);
     chain.block(vec![
         key(1).sign(dynamic(0, TxKind::Create, 0, init_code(STORE))),
-        key(1).sign(dynamic(
-            1,
-            TxKind::Create,
-            0,
-            init_code(&forwarder(0xf1, store)),
-        )),
+        key(1).sign(dynamic(1, TxKind::Create, 0, init_code(&forwarder(0xf1, store)))),
     ]);
     (chain, store, forward)
 }
@@ -73,10 +68,7 @@ fn preloaded(chain: &Chain, transactions: Vec<Arc<Transaction>>, mode: Mode) -> 
             Step::Invalid(invalid) => panic!("{invalid}"),
             Step::NeedState(keys) => {
                 for key in keys {
-                    assert!(
-                        !chain.reader.values.contains_key(&key),
-                        "{key:?} was provided"
-                    );
+                    assert!(!chain.reader.values.contains_key(&key), "{key:?} was provided");
                     executor.provide(key, None);
                 }
             }

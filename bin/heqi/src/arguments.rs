@@ -1,0 +1,273 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use alloy_primitives::Address;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::language::Language;
+
+/// Heqi (合契): a ledger that several organisations run together.
+#[derive(Debug, Parser)]
+#[command(name = "heqi", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Arguments {
+    /// Language of text for people (default: from the locale).
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<Language>,
+    /// Form of data.
+    #[arg(short, long, global = true, value_enum, default_value_t = OutputForm::Human)]
+    pub output: OutputForm,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Form of data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputForm {
+    /// For people.
+    Human,
+    /// One JSON value.
+    Json,
+}
+
+impl OutputForm {
+    /// Whether data is printed as JSON.
+    pub fn is_json(self) -> bool {
+        self == Self::Json
+    }
+}
+
+/// Nouns.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// A node.
+    Node {
+        /// Verb.
+        #[command(subcommand)]
+        command: NodeCommand,
+    },
+    /// Node keys.
+    Keys {
+        /// Verb.
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Genesis files.
+    Genesis {
+        /// Verb.
+        #[command(subcommand)]
+        command: GenesisCommand,
+    },
+    /// Where a node stands.
+    Status {
+        /// URL of the node.
+        #[arg(long, env = "ETH_RPC_URL", default_value = "http://127.0.0.1:8545")]
+        rpc: String,
+    },
+    /// A whole network on this machine, for development.
+    Devnet {
+        /// Verb.
+        #[command(subcommand)]
+        command: DevnetCommand,
+    },
+}
+
+/// Verbs of `heqi node`.
+#[derive(Debug, Subcommand)]
+pub enum NodeCommand {
+    /// Run a node until SIGINT or SIGTERM.
+    Run {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// Stop when standard input ends.
+        #[arg(long, hide = true)]
+        stop_with_parent: bool,
+    },
+    /// Print every configuration key as a Markdown page.
+    ConfigReference,
+}
+
+/// Verbs of `heqi keys`.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a node key; an existing file is never overwritten.
+    New {
+        /// File to write.
+        #[arg(long, default_value = "node-key.pem")]
+        out: PathBuf,
+    },
+    /// Print the public key of a node key file.
+    Show {
+        /// File to read.
+        #[arg(default_value = "node-key.pem")]
+        file: PathBuf,
+    },
+}
+
+/// Verbs of `heqi genesis`.
+#[derive(Debug, Subcommand)]
+pub enum GenesisCommand {
+    /// Write a genesis file; an existing file is never overwritten.
+    New(GenesisRequest),
+    /// Print the genesis hash.
+    Hash {
+        /// File to read.
+        #[arg(default_value = "genesis.json")]
+        file: PathBuf,
+    },
+    /// Check a genesis file and print what it says.
+    Check {
+        /// File to read.
+        #[arg(default_value = "genesis.json")]
+        file: PathBuf,
+    },
+}
+
+/// What a new genesis says.
+#[derive(Clone, Debug, Args)]
+pub struct GenesisRequest {
+    /// File to write.
+    #[arg(long, default_value = "genesis.json")]
+    pub out: PathBuf,
+    /// EIP-155 chain id.
+    #[arg(long)]
+    pub chain_id: u64,
+    /// A validator as `ORGANISATION=PUBLIC_KEY`; once per validator.
+    #[arg(long = "validator", required = true)]
+    pub validators: Vec<String>,
+    /// Account that may set the next validator set.
+    #[arg(long)]
+    pub validator_admin: Address,
+    /// A balance as `ADDRESS=WEI`; once per account.
+    #[arg(long = "alloc")]
+    pub allocation: Vec<String>,
+    /// dev, prod or conformance.
+    #[arg(long, default_value = "prod")]
+    pub profile: String,
+}
+
+/// Verbs of `heqi devnet`.
+#[derive(Debug, Subcommand)]
+pub enum DevnetCommand {
+    /// Make or continue a network; stays until Ctrl-C unless detached.
+    Up(UpRequest),
+    /// Stop all nodes.
+    Down {
+        /// Folder of the network.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show all nodes.
+    Status {
+        /// Folder of the network.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Stop the node of one organisation.
+    Stop {
+        /// Folder of the network.
+        #[command(flatten)]
+        place: Place,
+        /// Name, short name or node number (`bank-a`, `node1`, `1`).
+        org: String,
+    },
+    /// Start the node of one organisation.
+    Start {
+        /// Folder of the network.
+        #[command(flatten)]
+        place: Place,
+        /// Name, short name or node number (`bank-a`, `node1`, `1`).
+        org: String,
+    },
+    /// Stop all nodes and forget the chain; keys and ports stay, the chain id is new.
+    Reset {
+        /// Folder of the network.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show the development accounts with their keys.
+    Accounts {
+        /// Folder of the network.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Print shell variables: eval "$(heqi devnet env)".
+    Env {
+        /// Folder of the network.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show the end of the nodes' logs.
+    Logs {
+        /// Folder of the network.
+        #[command(flatten)]
+        place: Place,
+        /// Name, short name or node number; all nodes without it.
+        org: Option<String>,
+        /// Lines of each node.
+        #[arg(short = 'n', long, default_value_t = 50)]
+        lines: usize,
+    },
+}
+
+/// Where the network's files are.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// Folder of the network.
+    #[arg(long, default_value = "devnet")]
+    pub dir: PathBuf,
+}
+
+/// What `heqi devnet up` is asked for.
+#[derive(Clone, Debug, Args)]
+pub struct UpRequest {
+    /// Folder of the network.
+    #[command(flatten)]
+    pub place: Place,
+    /// Organisations, 1 to 16 (default 4); an existing network keeps its number.
+    #[arg(long)]
+    pub orgs: Option<usize>,
+    /// RPC port of the first node; node i has this plus 10 · (i − 1), its p2p port is one higher.
+    /// Default: 8545, or the next free range.
+    #[arg(long)]
+    pub port_base: Option<u16>,
+    /// Return once block 1 is final and let the nodes run on.
+    #[arg(long)]
+    pub detach: bool,
+    /// Give the development accounts a balance (a new network only).
+    #[arg(long)]
+    pub fund: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_script_contract_parses() {
+        for line in [
+            "heqi devnet up --dir D --orgs 7 --port-base 9000 -o json --detach",
+            "heqi devnet up --dir D",
+            "heqi devnet start --dir D node2",
+            "heqi devnet stop --dir D Court",
+            "heqi devnet down --dir D",
+            "heqi -o json devnet status",
+            "heqi devnet logs 1 -n 5",
+            "heqi node run --config node.toml",
+            "heqi status --rpc http://127.0.0.1:1",
+            "heqi --lang zh devnet env",
+        ] {
+            Arguments::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"));
+        }
+        assert!(Arguments::try_parse_from(["heqi", "devnet", "up", "--colour"]).is_err());
+    }
+}

@@ -1,0 +1,203 @@
+//! `heqi genesis`: genesis files.
+
+use std::{
+    collections::BTreeMap,
+    fs::OpenOptions,
+    io::{ErrorKind, Write},
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use alloy_primitives::{Address, U256};
+use serde_json::json;
+use types::{AllocatedAccount, Genesis, GenesisValidator, Parameters, Profile, ValidatorKey};
+
+use crate::{
+    Output,
+    arguments::GenesisRequest,
+    error::{self, CliError},
+};
+
+/// Writes a genesis file and prints its hash.
+pub fn new(request: &GenesisRequest, output: Output) -> Result<(), CliError> {
+    let genesis = build(request, now_ms())?;
+    let hash = checked_hash(&genesis, &request.out)?;
+    write(&genesis, &request.out)?;
+    match output.json {
+        true => println!("{}", json!({"file": request.out, "genesis_hash": hash})),
+        false => println!("{hash}"),
+    }
+    Ok(())
+}
+
+/// Prints the hash.
+pub fn hash(path: &Path, output: Output) -> Result<(), CliError> {
+    let hash = checked_hash(&node::files::load_genesis(path)?, path)?;
+    match output.json {
+        true => println!("{}", json!({"genesis_hash": hash})),
+        false => println!("{hash}"),
+    }
+    Ok(())
+}
+
+/// Prints what the file says.
+pub fn check(path: &Path, output: Output) -> Result<(), CliError> {
+    let genesis = node::files::load_genesis(path)?;
+    let hash = checked_hash(&genesis, path)?;
+    let summary = json!({
+        "genesis_hash": hash,
+        "chain_id": genesis.chain_id,
+        "profile": genesis.profile,
+        "validators": genesis.validators,
+        "validator_admin": genesis.validator_admin,
+        "predeploys": genesis.predeploys,
+        "allocated_accounts": genesis.allocation.len(),
+        "parameters": genesis.parameters,
+    });
+    if output.json {
+        println!("{summary}");
+        return Ok(());
+    }
+    let text = |key: &str, value: String| {
+        println!("{}", output.language.text(key, &[("value", value)]));
+    };
+    text("genesis_hash", hash.to_string());
+    text("genesis_chain_id", genesis.chain_id.to_string());
+    text("genesis_time", genesis.time_ms.to_string());
+    for validator in &genesis.validators {
+        text("genesis_validator", format!("{} {}", validator.key, validator.organisation));
+    }
+    text("genesis_admin", genesis.validator_admin.to_string());
+    text("genesis_accounts", genesis.allocation.len().to_string());
+    Ok(())
+}
+
+/// Hash of block 0 of a genesis that came from `path`.
+pub fn checked_hash(genesis: &Genesis, path: &Path) -> Result<alloy_primitives::B256, CliError> {
+    let hash = genesis.check().and_then(|()| node::files::genesis_hash(genesis));
+    hash.map_err(|error| CliError::file(path, error))
+}
+
+/// Writes a file that must not exist and makes it durable.
+pub fn write(genesis: &Genesis, path: &Path) -> Result<(), CliError> {
+    let text =
+        serde_json::to_string_pretty(genesis).map_err(|error| CliError::file(path, error))?;
+    let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let values = vec![("path", path.display().to_string())];
+            return Err(CliError::new(error::EXISTS, values));
+        }
+        Err(error) => return Err(CliError::file(path, error)),
+    };
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|error| CliError::file(path, error))
+}
+
+/// Milliseconds since the Unix epoch.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn build(request: &GenesisRequest, time_ms: u64) -> Result<Genesis, CliError> {
+    let profile = match request.profile.as_str() {
+        "dev" => Profile::Dev,
+        "prod" => Profile::Prod,
+        "conformance" => Profile::Conformance,
+        other => return Err(wrong(other)),
+    };
+    Ok(Genesis {
+        format: 1,
+        chain_id: request.chain_id,
+        ledger_id: 0,
+        profile,
+        time_ms,
+        parameters: Parameters::default(),
+        validators: request
+            .validators
+            .iter()
+            .map(|text| validator(text))
+            .collect::<Result<_, _>>()?,
+        validator_admin: request.validator_admin,
+        predeploys: true,
+        allocation: request
+            .allocation
+            .iter()
+            .map(|text| allocated(text))
+            .collect::<Result<BTreeMap<_, _>, _>>()?,
+    })
+}
+
+fn validator(text: &str) -> Result<GenesisValidator, CliError> {
+    let (organisation, key) = text.rsplit_once('=').ok_or_else(|| wrong(text))?;
+    let key = alloy_primitives::hex::decode(key).map_err(|_| wrong(text))?;
+    let key = ValidatorKey(key.try_into().map_err(|_| wrong(text))?);
+    match organisation.trim() {
+        "" => Err(wrong(text)),
+        organisation => Ok(GenesisValidator { organisation: organisation.into(), key }),
+    }
+}
+
+fn allocated(text: &str) -> Result<(Address, AllocatedAccount), CliError> {
+    let (address, balance) = text.split_once('=').ok_or_else(|| wrong(text))?;
+    let address = address.parse().map_err(|_| wrong(text))?;
+    let balance: U256 = balance.parse().map_err(|_| wrong(text))?;
+    Ok((address, AllocatedAccount { balance, ..AllocatedAccount::default() }))
+}
+
+fn wrong(text: &str) -> CliError {
+    CliError::new(error::ARGUMENT, vec![("argument", format!("{text:.200}"))])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn request(folder: &Path) -> GenesisRequest {
+        GenesisRequest {
+            out: folder.join("genesis.json"),
+            chain_id: 7_412_883,
+            validators: vec![
+                format!("Bank A=0x{}", "11".repeat(32)),
+                format!("B={}", "22".repeat(32)),
+            ],
+            validator_admin: Address::repeat_byte(3),
+            allocation: vec![format!("{}=1000", Address::repeat_byte(4))],
+            profile: "prod".into(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_with_the_same_hash() {
+        let folder = tempfile::tempdir().unwrap();
+        let request = request(folder.path());
+        let genesis = build(&request, 5).unwrap();
+        write(&genesis, &request.out).unwrap();
+        let read = node::files::load_genesis(&request.out).unwrap();
+        assert_eq!(read, genesis);
+        let hash = |genesis| checked_hash(genesis, &request.out).unwrap();
+        assert_eq!(hash(&read), hash(&genesis));
+        assert_ne!(hash(&read), hash(&build(&request, 6).unwrap()));
+        assert_eq!(write(&genesis, &request.out).unwrap_err().code().id, "CLI-0010");
+    }
+
+    #[test]
+    fn wrong_arguments_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = request(folder.path());
+        let key = "11".repeat(32);
+        for bad in ["", "A", "=", &format!("={key}"), "A=0x12", "A=zz"] {
+            let request = GenesisRequest { validators: vec![bad.into()], ..good.clone() };
+            assert_eq!(build(&request, 5).unwrap_err().code().id, "CLI-0012", "{bad}");
+        }
+        let request = GenesisRequest { allocation: vec!["0x12=1".into()], ..good.clone() };
+        assert!(build(&request, 5).is_err());
+        let twice =
+            GenesisRequest { validators: vec![format!("A={key}"), format!("B={key}")], ..good };
+        let error = checked_hash(&build(&twice, 5).unwrap(), Path::new("g")).unwrap_err();
+        assert!(error.report(crate::language::Language::En).contains("twice"));
+    }
+}

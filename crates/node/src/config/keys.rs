@@ -1,0 +1,335 @@
+//! The one table of configuration keys. The reader refuses what is not in it, and the reference
+//! pages `docs/{en,zh}/configuration.md` are printed from it (`heqi node config-reference`).
+
+use std::fmt::Write;
+
+/// One key of the configuration file.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfigKey {
+    /// Full path, sections joined by dots.
+    pub path: &'static str,
+    /// Default as written in the file; "required" where there is none.
+    pub default: &'static str,
+    /// Type or unit, with the allowed range.
+    pub unit: &'static str,
+    /// First release that knows the key.
+    pub since: &'static str,
+    /// What makes a change take effect.
+    pub effect: Effect,
+    /// What it does, English.
+    pub english: &'static str,
+    /// What it does, Chinese.
+    pub chinese: &'static str,
+}
+
+/// What makes a change of a key take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The next start of the node.
+    Restart,
+}
+
+/// Language of the reference page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReferenceLanguage {
+    /// English.
+    English,
+    /// Chinese.
+    Chinese,
+}
+
+const fn key(
+    path: &'static str,
+    default: &'static str,
+    unit: &'static str,
+    english: &'static str,
+    chinese: &'static str,
+) -> ConfigKey {
+    ConfigKey { path, default, unit, since: "0.1", effect: Effect::Restart, english, chinese }
+}
+
+/// Every key, in the order of the reference page.
+pub const CONFIG_KEYS: &[ConfigKey] = &[
+    key(
+        "organisation",
+        "required",
+        "text, 1 to 128 bytes",
+        "Name of the organisation that runs the node; shown in logs, metrics and health.",
+        "运行本节点的机构名称；显示在日志、指标和健康检查中。",
+    ),
+    key(
+        "data_dir",
+        "\"data\"",
+        "path, relative to this file's folder",
+        "Folder of everything that the node stores. One process at a time, one network for ever.",
+        "节点全部数据所在的文件夹。同一时间只能由一个进程使用，且只属于一个联盟。",
+    ),
+    key(
+        "genesis_file",
+        "\"genesis.json\"",
+        "path, relative to this file's folder",
+        "The network's genesis file, the same on all nodes.",
+        "联盟的创世文件，所有节点必须一致。",
+    ),
+    key(
+        "node_key_file",
+        "\"node-key.pem\"",
+        "path, relative to this file's folder",
+        "The node's Ed25519 key (PKCS#8 PEM, mode 0600): its identity in network and consensus.",
+        "节点的 Ed25519 密钥（PKCS#8 PEM，权限 0600）：网络和共识中的身份。",
+    ),
+    key(
+        "history_blocks",
+        "10000",
+        "blocks, 1 to 1000000000, or \"archive\"",
+        "How many blocks back old state can be queried; \"archive\" keeps all. A smaller number drops old state, a larger one cannot bring it back.",
+        "可查询多少个区块之前的历史状态；\"archive\" 表示全部保留。调小会丢弃旧状态，调大不能找回。",
+    ),
+    key(
+        "p2p.listen",
+        "\"127.0.0.1:30545\"",
+        "address with port",
+        "Address that other nodes connect to.",
+        "供其他节点连接的地址。",
+    ),
+    key(
+        "p2p.peers.organisation",
+        "required",
+        "text",
+        "Per entry of [[p2p.peers]] (at most 128): the peer's organisation.",
+        "[[p2p.peers]] 的每一项（最多 128 项）：对方机构名称。",
+    ),
+    key(
+        "p2p.peers.key",
+        "required",
+        "Ed25519 key, 32 bytes hex",
+        "The peer's public key (`heqi keys show` prints it).",
+        "对方节点的公钥（用 `heqi keys show` 显示）。",
+    ),
+    key(
+        "p2p.peers.address",
+        "required",
+        "address or host name, with port",
+        "Where the peer listens.",
+        "对方节点的监听地址。",
+    ),
+    key(
+        "rpc.listen",
+        "\"127.0.0.1:8545\"",
+        "address with port",
+        "The one port for JSON-RPC, WebSocket, /livez, /readyz and /metrics. Loopback unless you decide otherwise.",
+        "JSON-RPC、WebSocket、/livez、/readyz、/metrics 共用的端口。默认只监听本机。",
+    ),
+    key(
+        "rpc.allowed_hosts",
+        "[]",
+        "list of host names, \"*\" for any",
+        "Host names, besides loopback names and IP addresses, under which the node may be called; protects browsers against DNS rebinding.",
+        "除本机名称和 IP 地址外，允许用来访问节点的主机名；防止浏览器受到 DNS 重绑定攻击。",
+    ),
+    key(
+        "rpc.cors_origins",
+        "[]",
+        "list of origins, \"*\" for any",
+        "Web pages of these origins may call the node from a browser.",
+        "允许从浏览器调用本节点的网页来源。",
+    ),
+    key(
+        "rpc.connections_max",
+        "2048",
+        "connections, 1 to 65536",
+        "Connections at one time; further ones are closed at once.",
+        "同时连接数上限；超出的连接立即关闭。",
+    ),
+    key(
+        "rpc.requests_max",
+        "1024",
+        "requests, 1 to 65536",
+        "HTTP requests answered at one time; further ones get 429.",
+        "同时处理的 HTTP 请求数上限；超出的请求得到 429。",
+    ),
+    key(
+        "rpc.websockets_max",
+        "512",
+        "connections, 0 to 65536",
+        "WebSocket connections at one time; further ones get 429.",
+        "同时打开的 WebSocket 连接数上限；超出的得到 429。",
+    ),
+    key(
+        "rpc.simulations_max",
+        "4",
+        "simulations, 1 to 256",
+        "Simulations (eth_call, eth_estimateGas) and log searches that compute at one time.",
+        "同时计算的模拟执行（eth_call、eth_estimateGas）和日志查询数上限。",
+    ),
+    key(
+        "rpc.call_gas_max",
+        "50000000",
+        "gas, 100000 to 10000000000",
+        "Gas that one eth_call may use.",
+        "一次 eth_call 可用的 gas 上限。",
+    ),
+    key(
+        "rpc.logs_blocks_max",
+        "100000",
+        "blocks, 1 to 1000000000",
+        "Blocks that one eth_getLogs may span.",
+        "一次 eth_getLogs 可跨越的区块数上限。",
+    ),
+    key(
+        "rpc.logs_results_max",
+        "20000",
+        "logs, 1 to 1000000",
+        "Logs that one eth_getLogs may return.",
+        "一次 eth_getLogs 可返回的日志数上限。",
+    ),
+    key(
+        "rpc.request_timeout_ms",
+        "30000",
+        "milliseconds, 100 to 600000",
+        "Time for one request, batches included.",
+        "一次请求（含批量请求）的时间上限。",
+    ),
+    key(
+        "pool.transactions_max",
+        "100000",
+        "transactions, 1000 to 1000000",
+        "Transactions that wait in all.",
+        "等待中的交易总数上限。",
+    ),
+    key(
+        "pool.bytes_max",
+        "268435456",
+        "bytes, 1048576 to 4294967296",
+        "Their encoded size in all.",
+        "等待中的交易编码后的总长度上限。",
+    ),
+    key(
+        "pool.lane_transactions_max",
+        "4096",
+        "transactions, 16 to 100000",
+        "Executable transactions that wait from one sender.",
+        "同一发送方等待中的可执行交易数上限。",
+    ),
+    key(
+        "pool.nonce_gap_max",
+        "1024",
+        "nonces, 0 to 100000",
+        "How far ahead of its sender's next nonce a transaction may be.",
+        "交易 nonce 可以超前发送方下一个 nonce 的距离上限。",
+    ),
+    key(
+        "runtime.consensus_threads",
+        "0",
+        "threads, 0 to 256",
+        "Threads for consensus, network and storage; 0 means one per processor, at least 2.",
+        "共识、网络和存储使用的线程数；0 表示每个处理器一个，至少 2 个。",
+    ),
+    key(
+        "runtime.rpc_threads",
+        "0",
+        "threads, 0 to 256",
+        "Threads for requests, apart from those of consensus; 0 means one per processor, at least 2.",
+        "处理请求的线程数，与共识线程分开；0 表示每个处理器一个，至少 2 个。",
+    ),
+    key(
+        "runtime.worker_threads",
+        "0",
+        "threads, 0 to 256",
+        "Threads that execute transactions, hash and check signatures; 0 means one per processor, at least 2.",
+        "执行交易、计算哈希和验证签名的线程数；0 表示每个处理器一个，至少 2 个。",
+    ),
+    key(
+        "runtime.cache_bytes",
+        "33554432",
+        "bytes, 4194304 to 68719476736",
+        "Page cache of the ledger's stores.",
+        "账本存储的页缓存。",
+    ),
+    key(
+        "log.format",
+        "\"auto\"",
+        "\"auto\", \"pretty\" or \"json\"",
+        "Logs on standard error: text or JSON lines; auto is text on a terminal.",
+        "输出到标准错误的日志：文本或 JSON 行；auto 在终端上用文本。",
+    ),
+    key(
+        "log.level",
+        "\"info\"",
+        "filter, for example \"info,consensus=debug\"",
+        "What is logged; the environment variable HEQI_LOG wins over it.",
+        "日志级别；环境变量 HEQI_LOG 优先。",
+    ),
+];
+
+/// The reference page as Markdown.
+pub fn reference(language: ReferenceLanguage) -> String {
+    let english = language == ReferenceLanguage::English;
+    let mut page = String::from(if english { ENGLISH_HEAD } else { CHINESE_HEAD });
+    for known in CONFIG_KEYS {
+        let effect = match (known.effect, english) {
+            (Effect::Restart, true) => "restart",
+            (Effect::Restart, false) => "重启",
+        };
+        let default = match (known.default, english) {
+            ("required", true) => "*required*".into(),
+            ("required", false) => "*必填*".into(),
+            (default, _) => format!("`{default}`"),
+        };
+        let text = if english { known.english } else { known.chinese };
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            page,
+            "| `{}` | {default} | {} | {} | {effect} | {text} |",
+            known.path, known.unit, known.since
+        );
+    }
+    page.push_str(if english { ENGLISH_EXAMPLE } else { CHINESE_EXAMPLE });
+    page.push_str(EXAMPLE);
+    page
+}
+
+const ENGLISH_HEAD: &str = "# Configuration of a node
+
+`heqi node run --config FILE` reads one TOML file. Every key is in this table; an unknown key is an
+error that names the nearest match. This page is printed by `heqi node config-reference --lang en`.
+
+| Key | Default | Type, unit, range | Since | Takes effect | Meaning |
+| --- | --- | --- | --- | --- | --- |
+";
+
+const CHINESE_HEAD: &str = "# 节点配置
+
+`heqi node run --config FILE` 读取一个 TOML 文件。下表列出全部配置项；未知的配置项会报错，并给出最接近的名称。
+本页由 `heqi node config-reference --lang zh` 生成。
+
+| 配置项 | 默认值 | 类型、单位、范围 | 起始版本 | 生效方式 | 含义 |
+| --- | --- | --- | --- | --- | --- |
+";
+
+const ENGLISH_EXAMPLE: &str = "\n## Example\n\n";
+const CHINESE_EXAMPLE: &str = "\n## 示例\n\n";
+
+const EXAMPLE: &str = r#"```toml
+organisation = "Bank A"
+data_dir = "data"
+genesis_file = "genesis.json"
+node_key_file = "node-key.pem"
+history_blocks = 10000
+
+[p2p]
+listen = "0.0.0.0:30545"
+
+[[p2p.peers]]
+organisation = "Supplier B"
+key = "0x0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"
+address = "node.supplier-b.example:30545"
+
+[rpc]
+listen = "127.0.0.1:8545"
+
+[log]
+format = "json"
+level = "info"
+```
+"#;

@@ -1,0 +1,199 @@
+//! Whether a node is ready, and why not. Pure: what was seen goes in, reasons come out.
+
+use serde::Serialize;
+
+/// Blocks that this node may be behind what it knows to be final and still be ready.
+pub const LAG_BLOCKS_MAX: u64 = 16;
+/// Age of the head, in heartbeats, above which the ledger counts as standing still.
+const STANDSTILL_HEARTBEATS: u64 = 4;
+
+/// What is known of a running ledger at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observation {
+    /// Newest block that all stores of this node hold.
+    pub head_number: u64,
+    /// Its time, milliseconds since the Unix epoch.
+    pub head_time_ms: u64,
+    /// Newest height that this node knows to be final.
+    pub finalized_height: u64,
+    /// Connected peers.
+    pub peers: usize,
+    /// Whether this node votes.
+    pub voting: bool,
+    /// Current epoch.
+    pub epoch: u64,
+    /// Current view in the epoch.
+    pub view: u64,
+    /// Validators: organisation, and whether connected (this node itself counts as connected).
+    pub validators: Vec<(String, bool)>,
+    /// Votes needed.
+    pub quorum: usize,
+    /// Why the ledger does not advance, where it does not.
+    pub stalled: Option<String>,
+    /// Transactions that can be executed next.
+    pub pool_pending: usize,
+    /// Transactions that wait for a lower nonce.
+    pub pool_queued: usize,
+}
+
+impl Observation {
+    /// Validators that are connected.
+    pub fn validators_connected(&self) -> usize {
+        self.validators.iter().filter(|(_, connected)| *connected).count()
+    }
+}
+
+/// Where a node is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Opening stores.
+    Starting,
+    /// The ledger runs.
+    Running,
+    /// Asked to stop.
+    Stopping,
+}
+
+/// What the store looked like when last tried.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoreHealth {
+    /// Bytes free, where known.
+    pub free_bytes: Option<u64>,
+    /// Why it could not be written.
+    pub write_error: Option<String>,
+}
+
+/// Why a node is not ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// Stable word for programs.
+    pub reason: &'static str,
+    /// For people.
+    pub detail: String,
+}
+
+/// All reasons against being ready; empty means ready.
+pub fn reasons(
+    phase: Phase,
+    store: &StoreHealth,
+    observation: Option<&Observation>,
+    now_ms: u64,
+    heartbeat_ms: u64,
+) -> Vec<Reason> {
+    let mut found = Vec::new();
+    let mut add = |reason, detail| found.push(Reason { reason, detail });
+    match phase {
+        Phase::Starting => add("starting", "the ledger is being opened".into()),
+        Phase::Stopping => add("stopping", "the node was asked to stop".into()),
+        Phase::Running => {}
+    }
+    if let Some(error) = &store.write_error {
+        add("store_not_writable", error.clone());
+    }
+    if let Some(seen) = observation {
+        progress(seen, now_ms, heartbeat_ms, &mut add);
+        let connected = seen.validators_connected();
+        if connected < seen.quorum {
+            let missing: Vec<&str> = seen
+                .validators
+                .iter()
+                .filter(|(_, connected)| !connected)
+                .map(|(organisation, _)| organisation.as_str())
+                .collect();
+            add(
+                "too_few_peers",
+                format!(
+                    "{connected} of {} validators connected, {} needed; missing: {}",
+                    seen.validators.len(),
+                    seen.quorum,
+                    missing.join(", ")
+                ),
+            );
+        }
+    } else if phase == Phase::Running {
+        add("no_answer", "the ledger does not answer".into());
+    }
+    found
+}
+
+fn progress(
+    seen: &Observation,
+    now_ms: u64,
+    heartbeat_ms: u64,
+    add: &mut impl FnMut(&'static str, String),
+) {
+    if let Some(cause) = &seen.stalled {
+        add("stalled", cause.clone());
+    }
+    if seen.head_number == 0 {
+        return add("syncing", "block 1 is not final on this node yet".into());
+    }
+    let behind = seen.finalized_height.saturating_sub(seen.head_number);
+    if behind > LAG_BLOCKS_MAX {
+        return add("syncing", format!("{behind} blocks behind, at block {}", seen.head_number));
+    }
+    let age_ms = now_ms.saturating_sub(seen.head_time_ms);
+    if age_ms > heartbeat_ms.saturating_mul(STANDSTILL_HEARTBEATS) {
+        add("syncing", format!("block {} is {} s old", seen.head_number, age_ms / 1000));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn healthy() -> Observation {
+        Observation {
+            head_number: 20,
+            head_time_ms: 1_000_000,
+            finalized_height: 20,
+            quorum: 3,
+            validators: (0..4).map(|n| (format!("Org {n}"), true)).collect(),
+            ..Observation::default()
+        }
+    }
+
+    fn words(observation: Option<&Observation>, now_ms: u64) -> Vec<&'static str> {
+        let found = reasons(Phase::Running, &StoreHealth::default(), observation, now_ms, 15_000);
+        found.into_iter().map(|reason| reason.reason).collect()
+    }
+
+    #[test]
+    fn a_healthy_node_is_ready() {
+        assert!(words(Some(&healthy()), 1_015_000).is_empty());
+        let slightly_behind = Observation { finalized_height: 36, ..healthy() };
+        assert!(words(Some(&slightly_behind), 1_000_000).is_empty());
+    }
+
+    #[test]
+    fn each_reason_is_named() {
+        assert_eq!(words(None, 0), ["no_answer"]);
+        let at_genesis = Observation { head_number: 0, ..healthy() };
+        assert_eq!(words(Some(&at_genesis), 1_000_000), ["syncing"]);
+        let behind = Observation { finalized_height: 37, ..healthy() };
+        assert_eq!(words(Some(&behind), 1_000_000), ["syncing"]);
+        assert_eq!(words(Some(&healthy()), 1_060_001), ["syncing"]);
+        let stalled = Observation { stalled: Some("no quorum".into()), ..healthy() };
+        assert_eq!(words(Some(&stalled), 1_000_000), ["stalled"]);
+        for (phase, word) in [(Phase::Starting, "starting"), (Phase::Stopping, "stopping")] {
+            let found = reasons(phase, &StoreHealth::default(), None, 0, 15_000);
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].reason, word);
+        }
+        let store = StoreHealth { write_error: Some("read-only".into()), free_bytes: None };
+        let found = reasons(Phase::Running, &store, Some(&healthy()), 1_000_000, 15_000);
+        assert_eq!(found[0].reason, "store_not_writable");
+    }
+
+    #[test]
+    fn missing_organisations_are_named() {
+        let mut seen = healthy();
+        seen.validators[1].1 = false;
+        assert!(words(Some(&seen), 1_000_000).is_empty(), "3 of 4 suffice");
+        seen.validators[3].1 = false;
+        let found =
+            reasons(Phase::Running, &StoreHealth::default(), Some(&seen), 1_000_000, 15_000);
+        assert_eq!(found[0].reason, "too_few_peers");
+        assert!(found[0].detail.ends_with("missing: Org 1, Org 3"), "{}", found[0].detail);
+    }
+}

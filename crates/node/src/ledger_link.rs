@@ -1,0 +1,189 @@
+//! The only place of this crate that starts a ledger and knows its handle.
+
+use std::{
+    net::{SocketAddr, ToSocketAddrs as _},
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use alloy_primitives::B256;
+use commonware_codec::DecodeExt as _;
+use commonware_cryptography::ed25519::PrivateKey;
+use crypto::NodeKey;
+use futures::future::BoxFuture;
+use ledger_api::Ledger;
+use types::{Genesis, ValidatorKey};
+
+use crate::{
+    config::{History, PeerAddress, PoolConfig, RpcConfig},
+    error::NodeError,
+    health::Observation,
+    server::{NodeState, Observe, Serving},
+};
+
+/// Everything that a ledger needs to start. The runtime's own storage folder holds consensus and
+/// state.
+pub struct LedgerSettings {
+    /// The genesis file.
+    pub genesis: Genesis,
+    /// Hash of block 0.
+    pub genesis_hash: B256,
+    /// This node's identity.
+    pub node_key: NodeKey,
+    /// Address that other nodes connect to.
+    pub listen: SocketAddr,
+    /// Where the other nodes are.
+    pub peers: Vec<(ValidatorKey, PeerAddress)>,
+    /// Folder of receipts and indexes.
+    pub chain_folder: PathBuf,
+    /// How far back old state is kept.
+    pub history: History,
+    /// Limits of the pool.
+    pub pool: PoolConfig,
+    /// Threads that execute, hash and check signatures.
+    pub worker_threads: usize,
+    /// Page cache, bytes.
+    pub cache_bytes: usize,
+}
+
+/// A started ledger.
+pub struct RunningLedger {
+    /// What RPC, health and metrics see.
+    pub ledger: Arc<dyn Ledger>,
+    /// Resolves with the cause when a part of the ledger ends, whether asked to or not.
+    pub ended: BoxFuture<'static, String>,
+}
+
+/// Bytes of one page of the engine's cache.
+const PAGE_BYTES: usize = 4_096;
+
+/// Starts the ledger on the consensus runtime. It runs until `context` is stopped.
+///
+/// # Errors
+/// A store cannot be opened, or a part refuses its settings.
+pub async fn start(
+    context: commonware_runtime::tokio::Context,
+    settings: LedgerSettings,
+) -> Result<RunningLedger, NodeError> {
+    let config = engine_config(settings)?;
+    let running = engine::start(context, config)
+        .await
+        .map_err(|error| NodeError::LedgerStart(error.to_string()))?;
+    let consensus = running.consensus;
+    let ended = Box::pin(async move {
+        match consensus.await {
+            Ok(Ok(())) => "the consensus runtime was stopped".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        }
+    });
+    Ok(RunningLedger { ledger: running.ledger, ended })
+}
+
+fn engine_config(settings: LedgerSettings) -> Result<engine::Config, NodeError> {
+    let mut peers = Vec::with_capacity(settings.peers.len());
+    for (key, address) in &settings.peers {
+        peers.push(engine::Peer { key: *key, address: resolve(address)? });
+    }
+    let seed = settings.node_key.secret();
+    let identity = PrivateKey::decode(bytes::Bytes::copy_from_slice(&seed.expose()[..]))
+        .map_err(|error| NodeError::LedgerStart(format!("node key: {error}")))?;
+    Ok(engine::Config {
+        genesis: settings.genesis,
+        identity,
+        listen: settings.listen,
+        peers,
+        chain_folder: settings.chain_folder,
+        chain_options: chain::ChainOptions {
+            history_blocks: match settings.history {
+                History::Blocks(blocks) => Some(blocks),
+                History::Archive => None,
+            },
+        },
+        partition_prefix: "ledger".into(),
+        pool: pool::PoolConfig {
+            transactions_max: settings.pool.transactions_max,
+            bytes_max: settings.pool.bytes_max,
+            lane_transactions_max: settings.pool.lane_transactions_max,
+            nonce_gap_max: settings.pool.nonce_gap_max,
+            ..pool::PoolConfig::default()
+        },
+        worker_threads: NonZeroUsize::new(settings.worker_threads).unwrap_or(NonZeroUsize::MIN),
+        cache_pages: NonZeroUsize::new(settings.cache_bytes / PAGE_BYTES)
+            .unwrap_or(NonZeroUsize::MIN),
+        // Consortium nodes mostly speak over private networks; who may connect is decided by key.
+        allow_private_addresses: true,
+    })
+}
+
+/// The address to dial. Names are looked up once, at start.
+fn resolve(address: &PeerAddress) -> Result<SocketAddr, NodeError> {
+    match address {
+        PeerAddress::Socket(address) => Ok(*address),
+        PeerAddress::Name { host, port } => (host.as_str(), *port)
+            .to_socket_addrs()
+            .map_err(|error| format!("peer {host}:{port}: {error}"))
+            .and_then(|mut found| found.next().ok_or(format!("peer {host}:{port}: no address")))
+            .map_err(NodeError::LedgerStart),
+    }
+}
+
+/// Health and metrics of a running ledger.
+struct LedgerObserver(Arc<dyn Ledger>);
+
+impl Observe for LedgerObserver {
+    fn observe(&self) -> BoxFuture<'_, Observation> {
+        Box::pin(async {
+            let head = self.0.head();
+            let status = self.0.consensus_status().await;
+            let pool = self.0.pool().status();
+            Observation {
+                head_number: head.number,
+                head_time_ms: head.time_ms,
+                finalized_height: status.finalized_height,
+                peers: self.0.peer_count(),
+                voting: status.voting,
+                epoch: status.epoch,
+                view: status.view,
+                validators: status
+                    .validators
+                    .into_iter()
+                    .map(|found| (found.validator.organisation, found.connected))
+                    .collect(),
+                quorum: status.quorum,
+                stalled: status.stalled,
+                pool_pending: pool.executable,
+                pool_queued: pool.queued,
+            }
+        })
+    }
+}
+
+/// What the one port serves of `ledger`. Must be called inside the runtime that serves requests.
+pub fn serving(
+    ledger: Arc<dyn Ledger>,
+    config: &RpcConfig,
+    state: &NodeState,
+    stopping: tokio::sync::watch::Receiver<bool>,
+) -> Serving {
+    let metrics = state.with_registry(rpc::RpcMetrics::register);
+    let heartbeat_ms = ledger.genesis().parameters.heartbeat_ms;
+    let settings = rpc::RpcConfig {
+        allowed_hosts: config.allowed_hosts.clone(),
+        cors_origins: config.cors_origins.clone(),
+        requests_max: config.requests_max,
+        websockets_max: config.websockets_max,
+        simulations_max: config.simulations_max,
+        call_gas_max: config.call_gas_max,
+        logs_blocks_max: config.logs_blocks_max,
+        logs_results_max: config.logs_results_max,
+        request_timeout_ms: config.request_timeout_ms,
+        ..rpc::RpcConfig::default()
+    };
+    Serving {
+        router: rpc::router_until(ledger.clone(), settings, metrics, stopping),
+        observe: Arc::new(LedgerObserver(ledger)),
+        heartbeat_ms,
+    }
+}

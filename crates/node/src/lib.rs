@@ -1,0 +1,20 @@
+//! Hosts a ledger: configuration, data folder, life cycle, health, metrics, logs.
+//!
+//! [`run::run`] is a whole node process. Everything before the ledger starts is checked here, so
+//! that each mistake of an operator ends in one error with a stable code ([`error_code`]), its
+//! cause and the next step.
+
+pub mod config;
+mod connection;
+pub mod data_folder;
+pub mod disk;
+pub mod error;
+pub mod error_code;
+pub mod files;
+pub mod health;
+mod ledger_link;
+pub mod logs;
+mod metrics;
+pub mod run;
+mod server;
+mod stop;

@@ -1,0 +1,291 @@
+//! The life of a node process: checks, two runtimes, a stop in good order.
+//!
+//! Consensus, network and storage run on the ledger library's runtime on the calling thread; the
+//! one port is served by a second runtime with threads of its own, so that reading clients never
+//! take processor time slices that votes wait for behind them in one queue.
+
+use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
+
+use commonware_runtime::{Runner as _, Spawner as _, tokio as ledger_runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::oneshot,
+    time::timeout,
+};
+
+use crate::{
+    config::Config,
+    connection::LimitedListener,
+    data_folder::{self, DataFolder, NetworkIdentity},
+    disk,
+    error::{AddressPurpose, NodeError},
+    files,
+    health::StoreHealth,
+    ledger_link::{self, LedgerSettings, RunningLedger},
+    logs,
+    server::{NodeState, router},
+    stop::{self, StopSignal},
+};
+
+/// Time that open requests get when the node stops.
+const DRAIN_TIME_MAX: Duration = Duration::from_millis(1_500);
+/// Time that the ledger gets to finish what it writes.
+const LEDGER_STOP_TIME_MAX: Duration = Duration::from_millis(2_500);
+/// How often the store is tried.
+const STORE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Why a node ended.
+#[derive(Debug)]
+pub struct Failure {
+    /// Code, cause, next step.
+    pub error: NodeError,
+    /// Whether a JSON log line says so already. Where logs are text, or have not begun, the caller
+    /// prints the error.
+    pub logged: bool,
+}
+
+/// Runs a node until it is asked to stop. With `stop_with_parent`, the end of standard input
+/// stops it as well.
+///
+/// # Errors
+/// Everything that prevents or ends a node, see [`NodeError`].
+pub fn run(config: &Config, stop_with_parent: bool) -> Result<(), Failure> {
+    let early = |error| Failure { error, logged: false };
+    let settings = settings(config).map_err(early)?;
+    start_logs(config, &settings).map_err(early)?;
+    match run_logged(config, settings, stop_with_parent) {
+        Ok(()) => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        Err(error) => {
+            let logged = logs::is_json(&config.log) && tracing::enabled!(tracing::Level::ERROR);
+            if logged {
+                tracing::error!(code = error.code().id, next = error.next_step(), "{error}");
+            }
+            Err(Failure { error, logged })
+        }
+    }
+}
+
+fn start_logs(config: &Config, settings: &LedgerSettings) -> Result<(), NodeError> {
+    let origin = logs::LogOrigin {
+        node: settings.node_key.public().to_string().chars().take(10).collect(),
+        organisation: config.organisation.clone(),
+    };
+    logs::start(&config.log, origin).map_err(|cause| NodeError::Config {
+        code: crate::error_code::CONFIG_RANGE,
+        place: "environment".into(),
+        cause,
+        next: format!("correct or unset {}", logs::LOG_VARIABLE),
+    })?;
+    logs::end_process_on_panic();
+    Ok(())
+}
+
+fn settings(config: &Config) -> Result<LedgerSettings, NodeError> {
+    let genesis = files::load_genesis(&config.genesis_file)?;
+    let genesis_hash = files::genesis_hash(&genesis).map_err(|error| NodeError::GenesisFile {
+        path: config.genesis_file.clone(),
+        cause: error.to_string(),
+    })?;
+    Ok(LedgerSettings {
+        node_key: files::load_node_key(&config.node_key_file)?,
+        genesis,
+        genesis_hash,
+        listen: config.p2p.listen,
+        peers: config.p2p.peers.iter().map(|peer| (peer.key, peer.address.clone())).collect(),
+        chain_folder: PathBuf::new(),
+        history: config.history_blocks,
+        pool: config.pool.clone(),
+        worker_threads: config.runtime.worker_threads(),
+        cache_bytes: config.runtime.cache_bytes,
+    })
+}
+
+fn run_logged(
+    config: &Config,
+    mut settings: LedgerSettings,
+    stop_with_parent: bool,
+) -> Result<(), NodeError> {
+    let chain_id = settings.genesis.chain_id;
+    let genesis_hash = settings.genesis_hash;
+    let folder = DataFolder::open(&config.data_dir, NetworkIdentity { chain_id, genesis_hash })?;
+    let ledger_folder = folder.ledger_folder(settings.genesis.ledger_id);
+    settings.chain_folder = ledger_folder.join("chain");
+    warn_of_gaps(&settings);
+    // The library would find out later and with less of an explanation.
+    drop(bind(config.p2p.listen, AddressPurpose::P2p)?);
+    let listener = bind(config.rpc.listen, AddressPurpose::Rpc)?;
+
+    let stop = StopSignal::default();
+    let runtime = request_runtime(config.runtime.rpc_threads())?;
+    runtime.block_on(stop::follow_signals(stop.clone()))?;
+    stop::limit_stop_time(&stop, runtime.handle())?;
+    if stop_with_parent {
+        stop::follow_parent(stop.clone())?;
+    }
+    let state = Arc::new(NodeState::new(&config.organisation));
+    runtime.spawn(follow_store(config.data_dir.clone(), state.clone(), stop.clone()));
+    let drained = serve(&runtime, listener, config, state.clone(), &stop)?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        chain_id,
+        genesis = %genesis_hash,
+        key = %settings.node_key.public(),
+        rpc = %config.rpc.listen,
+        p2p = %config.p2p.listen,
+        data = %folder.path().display(),
+        "node starting"
+    );
+    let consensus = ledger_runtime::Config::new()
+        .with_worker_threads(config.runtime.consensus_threads())
+        .with_storage_directory(ledger_folder.join("consensus"));
+    let handle = runtime.handle().clone();
+    let result = ledger_runtime::Runner::new(consensus).start(|context| {
+        host(context, settings, config.rpc.clone(), state, stop.clone(), handle, drained)
+    });
+    runtime.shutdown_background();
+    drop(folder);
+    match (result, stop.failure()) {
+        (Err(error), _) | (Ok(()), Some(error)) => Err(error),
+        (Ok(()), None) => Ok(()),
+    }
+}
+
+/// Runs on the ledger's runtime until the node must stop.
+async fn host(
+    context: ledger_runtime::Context,
+    settings: LedgerSettings,
+    rpc: crate::config::RpcConfig,
+    state: Arc<NodeState>,
+    stop: StopSignal,
+    requests: tokio::runtime::Handle,
+    drained: oneshot::Receiver<()>,
+) -> Result<(), NodeError> {
+    use commonware_runtime::Supervisor as _;
+    let stopper = context.child("stop");
+    let started = tokio::select! {
+        started = ledger_link::start(context.child("ledger"), settings) => started,
+        () = stop.stopped() => return Ok(()),
+    };
+    let RunningLedger { ledger, ended } = match started {
+        Ok(running) => running,
+        Err(error) => {
+            stop.stop("ledger did not start");
+            return Err(error);
+        }
+    };
+    {
+        // The RPC server starts tasks of its own, on the runtime that serves requests.
+        let _inside = requests.enter();
+        state.serve(ledger_link::serving(ledger.clone(), &rpc, &state, stop.watch()));
+    }
+    tracing::info!(height = ledger.head().number, "ledger running");
+    tokio::select! {
+        cause = ended => stop.fail(NodeError::LedgerEnded(cause)),
+        () = stop.stopped() => {}
+    }
+    state.stopping();
+    if timeout(DRAIN_TIME_MAX, drained).await.is_err() {
+        tracing::warn!("open requests cut off");
+    }
+    drop(ledger);
+    if stopper.stop(0, Some(LEDGER_STOP_TIME_MAX)).await.is_err() {
+        tracing::warn!("a part of the ledger did not finish in time");
+    }
+    Ok(())
+}
+
+fn bind(address: std::net::SocketAddr, purpose: AddressPurpose) -> Result<TcpListener, NodeError> {
+    TcpListener::bind(address).map_err(|source| NodeError::Address { purpose, address, source })
+}
+
+fn request_runtime(threads: usize) -> Result<Runtime, NodeError> {
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name(logs::REQUEST_THREAD)
+        .enable_all()
+        .build()
+        .map_err(|error| NodeError::SystemResource {
+            action: "start threads for requests",
+            cause: error.to_string(),
+        })
+}
+
+/// Serves until the node stops; the receiver resolves when the last request is answered.
+fn serve(
+    runtime: &Runtime,
+    listener: TcpListener,
+    config: &Config,
+    state: Arc<NodeState>,
+    stop: &StopSignal,
+) -> Result<oneshot::Receiver<()>, NodeError> {
+    let _inside = runtime.enter();
+    let address = config.rpc.listen;
+    let listener = listener
+        .set_nonblocking(true)
+        .and_then(|()| tokio::net::TcpListener::from_std(listener))
+        .map_err(|source| NodeError::Address { purpose: AddressPurpose::Rpc, address, source })?;
+    let open = state.metrics().connections();
+    let listener = LimitedListener::new(listener, config.rpc.connections_max, open);
+    let (done, drained) = oneshot::channel();
+    let stop = stop.clone();
+    runtime.spawn(async move {
+        let stopped = stop.clone();
+        let serving = axum::serve(listener, router(state))
+            .with_graceful_shutdown(async move { stopped.stopped().await });
+        if let Err(error) = serving.await {
+            stop.fail(NodeError::Address { purpose: AddressPurpose::Rpc, address, source: error });
+        }
+        // Nobody waits any more where the ledger never started.
+        let _ = done.send(());
+    });
+    Ok(drained)
+}
+
+/// Tries the store now and then: a full disk stops the node while it still can do so in good
+/// order, anything else makes it not ready.
+async fn follow_store(path: PathBuf, state: Arc<NodeState>, stop: StopSignal) {
+    let mut failed = false;
+    loop {
+        let tried = path.clone();
+        let look = move || (disk::free_bytes(&tried), data_folder::write_probe(&tried));
+        let Ok((free_bytes, probe)) = tokio::task::spawn_blocking(look).await else { return };
+        let store =
+            StoreHealth { free_bytes, write_error: probe.as_ref().err().map(ToString::to_string) };
+        state.set_store(store);
+        if let Some(free_bytes) = free_bytes.filter(|free| *free < disk::FREE_BYTES_MIN / 2) {
+            let needed_bytes = disk::FREE_BYTES_MIN;
+            return stop.fail(NodeError::DiskFull { path, free_bytes, needed_bytes });
+        }
+        match probe {
+            Err(error @ NodeError::DiskFull { .. }) => return stop.fail(error),
+            Err(error) if !failed => {
+                tracing::error!(code = error.code().id, next = error.next_step(), "{error}");
+                failed = true;
+            }
+            Err(_) => {}
+            Ok(()) => failed = false,
+        }
+        tokio::time::sleep(STORE_INTERVAL).await;
+    }
+}
+
+fn warn_of_gaps(settings: &LedgerSettings) {
+    let own = settings.node_key.public();
+    let validators = &settings.genesis.validators;
+    if !validators.iter().any(|validator| validator.key == own) {
+        tracing::warn!(key = %own, "this node is no validator of the genesis: it follows and does not vote");
+    }
+    for validator in validators {
+        let known = settings.peers.iter().any(|(key, _)| *key == validator.key);
+        if validator.key != own && !known {
+            tracing::warn!(
+                organisation = validator.organisation,
+                key = %validator.key,
+                "validator has no address in [[p2p.peers]]: this node cannot connect to it"
+            );
+        }
+    }
+}

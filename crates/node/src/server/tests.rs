@@ -1,0 +1,121 @@
+#![allow(clippy::unwrap_used)]
+use axum::body::{Body, to_bytes};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+use super::*;
+use crate::connection::LimitedListener;
+
+struct Fixed(Observation);
+
+impl Observe for Fixed {
+    fn observe(&self) -> BoxFuture<'_, Observation> {
+        Box::pin(async { self.0.clone() })
+    }
+}
+
+struct Silent;
+
+impl Observe for Silent {
+    fn observe(&self) -> BoxFuture<'_, Observation> {
+        Box::pin(futures::future::pending())
+    }
+}
+
+fn serving(observe: impl Observe) -> Serving {
+    Serving {
+        router: Router::new().route("/", axum::routing::post(|| async { "answer" })),
+        observe: Arc::new(observe),
+        heartbeat_ms: 15_000,
+    }
+}
+
+fn healthy() -> Observation {
+    Observation {
+        head_number: 7,
+        head_time_ms: now_ms(),
+        finalized_height: 7,
+        ..Observation::default()
+    }
+}
+
+async fn call(state: &Arc<NodeState>, method: &str, path: &str) -> (StatusCode, String) {
+    let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    let response = router(state.clone()).oneshot(request).await.unwrap();
+    let status = response.status();
+    let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    (status, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_starting_node_lives_and_is_not_ready() {
+    let state = Arc::new(NodeState::new("Bank A"));
+    assert_eq!(call(&state, "GET", "/livez").await, (StatusCode::OK, "ok\n".into()));
+    let (status, _) = call(&state, "GET", "/readyz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    let (_, body) = call(&state, "GET", "/readyz?verbose").await;
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["reasons"][0]["reason"], "starting");
+    let (status, body) = call(&state, "POST", "/").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body.contains("node is starting"), "{body}");
+    assert_eq!(call(&state, "GET", "/metrics").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_running_node_is_ready_until_it_stops() {
+    let state = Arc::new(NodeState::new("Bank A"));
+    state.serve(serving(Fixed(healthy())));
+    assert_eq!(call(&state, "GET", "/readyz").await, (StatusCode::OK, "ok\n".into()));
+    assert_eq!(call(&state, "POST", "/").await, (StatusCode::OK, "answer".into()));
+    let (_, text) = call(&state, "GET", "/metrics").await;
+    assert!(text.contains("heqi_chain_height 7") && text.ends_with("# EOF\n"), "{text}");
+    state.set_store(StoreHealth { free_bytes: Some(1), write_error: Some("read-only".into()) });
+    let (status, body) = call(&state, "GET", "/readyz?verbose=1").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body.contains("store_not_writable"), "{body}");
+    state.set_store(StoreHealth::default());
+    state.stopping();
+    assert_eq!(call(&state, "GET", "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(call(&state, "GET", "/livez").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_ledger_that_does_not_answer_is_no_hang() {
+    let state = Arc::new(NodeState::new("Bank A"));
+    state.serve(serving(Silent));
+    let (status, body) = call(&state, "GET", "/readyz?verbose").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body.contains("no_answer"), "{body}");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_closed_and_counted() {
+    let state = Arc::new(NodeState::new("Bank A"));
+    let open = state.metrics().connections();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = LimitedListener::new(listener, 1, open.clone());
+    let server = tokio::spawn(async move { axum::serve(listener, router(state)).await });
+    let mut first = TcpStream::connect(address).await.unwrap();
+    first.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0u8; 12];
+    first.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    assert_eq!(open.get(), 1);
+    let mut second = TcpStream::connect(address).await.unwrap();
+    let end = tokio::time::timeout(Duration::from_secs(5), second.read(&mut answer)).await.unwrap();
+    assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+    drop(first);
+    tokio::time::timeout(Duration::from_secs(5), async {
+        while open.get() != 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
+    TcpStream::connect(address).await.unwrap();
+    server.abort();
+}

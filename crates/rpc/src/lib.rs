@@ -1,0 +1,67 @@
+//! Ethereum JSON-RPC over HTTP and WebSocket, and Heqi's own methods, on top of
+//! [`ledger_api::Ledger`].
+//!
+//! [`router`] answers `POST /` and the WebSocket upgrade on `/`. What each method does is found in
+//! one table, `methods::METHODS`. Behaviour that clients silently depend on follows geth and
+//! execution-apis; where the ledger differs (instant finality, free gas) the module says so.
+//!
+//! Everything that arrives is hostile until decoded: sizes stand in [`limits`], each refusal names
+//! the limit, and nothing a caller does makes the node wait.
+
+mod block_id;
+mod call_request;
+mod config;
+mod envelope;
+pub mod error;
+mod filters;
+mod follower;
+mod http;
+mod items;
+pub mod limits;
+mod log_query;
+mod methods;
+mod metrics;
+mod object;
+mod overrides;
+mod params;
+mod quantity;
+mod render;
+mod revert;
+mod service;
+
+mod simulate;
+mod simulations;
+mod view;
+mod websocket;
+
+use std::sync::Arc;
+
+use ledger_api::Ledger;
+use tokio::sync::watch;
+
+pub use config::RpcConfig;
+pub use http::guard_hosts;
+pub use methods::{MethodInfo, Tier, method_list};
+pub use metrics::RpcMetrics;
+
+/// JSON-RPC on `POST /` and WebSocket on `/`. Must be called inside a tokio runtime: one task per
+/// process follows the head for all subscribers, until the router and all its connections are
+/// dropped.
+pub fn router(ledger: Arc<dyn Ledger>, config: RpcConfig, metrics: RpcMetrics) -> axum::Router {
+    let (_, never) = watch::channel(false);
+    router_until(ledger, config, metrics, never)
+}
+
+/// [`router`] whose WebSocket connections are closed with code 1001 once `stopping` is true, so
+/// that a node can stop without waiting for its subscribers.
+pub fn router_until(
+    ledger: Arc<dyn Ledger>,
+    config: RpcConfig,
+    metrics: RpcMetrics,
+    stopping: watch::Receiver<bool>,
+) -> axum::Router {
+    http::routes(service::Service::start(ledger, config, metrics), stopping)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! Sizes that bound what one caller can make the server hold. Fixed: they protect memory.
+
+/// Body of one HTTP request, bytes (geth's batch limit).
+pub const REQUEST_BYTES_MAX: usize = 25 * 1024 * 1024;
+/// Bodies of all requests being received or answered, bytes.
+pub const REQUEST_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
+/// Receiving one request body, milliseconds.
+pub const REQUEST_RECEIVE_MS_MAX: u64 = 30_000;
+/// One WebSocket message, bytes.
+pub const WEBSOCKET_MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Calls in one batch (geth's limit).
+pub const BATCH_ITEMS_MAX: usize = 1_000;
+/// Nested arrays and objects in a request, levels (serde_json's own bound).
+pub const JSON_DEPTH_MAX: usize = 127;
+/// Parameters of one call that are looked at; more are an error.
+pub const PARAMETERS_MAX: usize = 16;
+/// Length of a request id's JSON text, bytes.
+pub const ID_BYTES_MAX: usize = 1_024;
+/// Results of one request, bytes (geth's batch limit).
+pub const RESPONSE_BYTES_MAX: usize = 25 * 1024 * 1024;
+/// Requests of one WebSocket connection that are answered at once; reading pauses above it.
+pub const WEBSOCKET_REQUESTS_MAX: usize = 32;
+/// Subscriptions of one WebSocket connection.
+pub const SUBSCRIPTIONS_MAX: usize = 256;
+/// Blocks a subscriber may fall behind before it is closed.
+pub const HEAD_QUEUE_BLOCKS_MAX: usize = 256;
+/// Transaction announcements a subscriber may fall behind before it is closed.
+pub const PENDING_QUEUE_TRANSACTIONS_MAX: usize = 16_384;
+/// Writing one message to a WebSocket peer, milliseconds; a slower peer is cut off.
+pub const WEBSOCKET_SEND_MS_MAX: u64 = 10_000;
+/// Waiting for a WebSocket peer to read why it is closed, milliseconds.
+pub const WEBSOCKET_CLOSE_MS_MAX: u64 = 2_000;
+/// Block or transaction hashes one `eth_getFilterChanges` returns; the next call continues.
+pub const FILTER_CHANGES_MAX: usize = 10_000;
+/// Blocks one `eth_feeHistory` covers (geth's limit).
+pub const FEE_HISTORY_BLOCKS_MAX: u64 = 1_024;
+/// Percentiles one `eth_feeHistory` may ask for (geth's limit).
+pub const FEE_HISTORY_PERCENTILES_MAX: usize = 100;
+/// Slots one `eth_getStorageValues` may ask for (geth's limit).
+pub const STORAGE_VALUES_MAX: usize = 1_024;
+/// Keys one `heqi_getStateProof` may ask for.
+pub const STATE_PROOF_KEYS_MAX: usize = 64;
+/// Simulations and log searches that may wait for a turn.
+pub const SIMULATIONS_WAITING_MAX: usize = 1_024;
+/// Accounts and slots in the state overrides of one call.
+pub const OVERRIDE_ENTRIES_MAX: usize = 10_000;

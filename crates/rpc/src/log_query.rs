@@ -1,0 +1,149 @@
+//! Filters for logs: decoding, ranges, and the search itself.
+
+use alloy_primitives::{Address, B256};
+use chain::{LogEntry, LogFilter, LogLimits, LogQueryError};
+use serde::Deserialize;
+
+use crate::{
+    block_id::{BlockId, Tag},
+    config::RpcConfig,
+    error::{RpcError, code},
+    object::Object,
+    view::View,
+};
+
+/// A filter object as clients send it; unknown fields are ignored.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Wire {
+    block_hash: Option<B256>,
+    from_block: Option<Tag>,
+    to_block: Option<Tag>,
+    address: Option<OneOrMany<Address>>,
+    topics: Option<Vec<Option<OneOrMany<Option<B256>>>>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    fn into_vec(self) -> Vec<T> {
+        match self {
+            Self::One(item) => vec![item],
+            Self::Many(items) => items,
+        }
+    }
+}
+
+/// Which logs of which blocks.
+#[derive(Clone, Debug)]
+pub struct LogQuery {
+    /// Addresses and topics.
+    pub filter: LogFilter,
+    /// Blocks.
+    pub blocks: Blocks,
+}
+
+/// Blocks of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocks {
+    /// One block.
+    Hash(B256),
+    /// From one to another, both included.
+    Range(BlockId, BlockId),
+}
+
+impl<'de> Deserialize<'de> for LogQuery {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Object(wire) = Object::<Wire>::deserialize(deserializer)?;
+        let ranged = wire.from_block.is_some() || wire.to_block.is_some();
+        let blocks = match wire.block_hash {
+            Some(_) if ranged => {
+                return Err(serde::de::Error::custom(
+                    "cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other",
+                ));
+            }
+            Some(hash) => Blocks::Hash(hash),
+            None => {
+                let or_latest = |tag: Option<Tag>| tag.map_or(BlockId::Latest, |tag| tag.0);
+                Blocks::Range(or_latest(wire.from_block), or_latest(wire.to_block))
+            }
+        };
+        let filter = LogFilter {
+            addresses: wire.address.map(OneOrMany::into_vec).unwrap_or_default(),
+            topics: wire.topics.unwrap_or_default().into_iter().map(position).collect(),
+        };
+        filter.check().map_err(serde::de::Error::custom)?;
+        Ok(Self { filter, blocks })
+    }
+}
+
+/// Alternatives of one topic position; null, also inside a list, matches every topic.
+fn position(topics: Option<OneOrMany<Option<B256>>>) -> Vec<B256> {
+    let Some(topics) = topics else {
+        return Vec::new();
+    };
+    topics.into_vec().into_iter().collect::<Option<Vec<B256>>>().unwrap_or_default()
+}
+
+/// Heights of a query's blocks under the rules of execution-apis: no reversed range, nothing
+/// beyond the head.
+pub fn heights(view: &View, blocks: Blocks) -> Result<(u64, u64), RpcError> {
+    match blocks {
+        Blocks::Hash(hash) => {
+            let number = view.number(BlockId::Hash(hash))?;
+            let number = number.ok_or_else(|| RpcError::new(code::SERVER, "unknown block"))?;
+            Ok((number, number))
+        }
+        Blocks::Range(from, to) => {
+            let height = |id| match id {
+                BlockId::Number(number) => Ok(number),
+                other => view.known(other),
+            };
+            let (from, to) = (height(from)?, height(to)?);
+            if from > to {
+                return Err(RpcError::invalid_params("invalid block range params"));
+            }
+            if to > view.head().number {
+                return Err(RpcError::invalid_params(
+                    "block range extends beyond current head block",
+                ));
+            }
+            Ok((from, to))
+        }
+    }
+}
+
+/// Searches heights `from` to `to`. Reads the store; not for network threads.
+pub fn search(
+    view: &View,
+    config: &RpcConfig,
+    filter: &LogFilter,
+    (from, to): (u64, u64),
+) -> Result<Vec<LogEntry>, RpcError> {
+    let blocks_max = config.logs_blocks_max;
+    if to - from >= blocks_max {
+        return Err(RpcError::limit(format!(
+            "query exceeds max block range {blocks_max}, narrow fromBlock and toBlock"
+        )));
+    }
+    let limits = LogLimits { entries_max: config.logs_results_max, ..LogLimits::default() };
+    view.ledger().chain().logs(filter, from..=to, limits).map_err(refused)
+}
+
+fn refused(error: LogQueryError) -> RpcError {
+    match error {
+        LogQueryError::TooMany { .. } | LogQueryError::TooBroad { .. } => {
+            RpcError::limit(error.to_string())
+        }
+        LogQueryError::TooManyTerms { .. } | LogQueryError::TooManyTopics { .. } => {
+            RpcError::invalid_params(error.to_string())
+        }
+        LogQueryError::Pruned { .. } => RpcError::new(code::PRUNED, error.to_string()),
+        LogQueryError::Chain(error) => RpcError::internal(error),
+    }
+}

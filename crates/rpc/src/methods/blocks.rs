@@ -1,0 +1,186 @@
+//! Blocks, headers and the receipts of a block.
+
+use std::sync::Arc;
+
+use alloy_primitives::{B256, keccak256};
+use serde_json::{Value, json};
+use types::{Block, Transaction};
+
+use super::fees::charged_price;
+use crate::{
+    block_id::{BlockId, Tag},
+    error::RpcError,
+    params::Params,
+    quantity::quantity,
+    render::{self, BlockReceipts, Place},
+    service::Context,
+    view::{Executed, View},
+};
+
+/// `eth_blockNumber`.
+pub async fn block_number(context: &Context, _: &Params) -> Result<Value, RpcError> {
+    Ok(quantity(context.service.ledger.head().number))
+}
+
+/// `eth_getBlockByNumber`.
+pub async fn by_number(context: &Context, params: &Params) -> Result<Value, RpcError> {
+    let Tag(id) = params.required(0)?;
+    block(context, id, params.optional(1)?.unwrap_or(false)).await
+}
+
+/// `eth_getBlockByHash`.
+pub async fn by_hash(context: &Context, params: &Params) -> Result<Value, RpcError> {
+    let id = BlockId::Hash(params.required(0)?);
+    block(context, id, params.optional(1)?.unwrap_or(false)).await
+}
+
+async fn block(context: &Context, id: BlockId, full: bool) -> Result<Value, RpcError> {
+    let view = context.view();
+    let Some(number) = view.number(id)? else {
+        return Ok(Value::Null);
+    };
+    if full {
+        // Decoding many transactions takes a while.
+        return off_thread(move || {
+            let executed = view.executed(number)?;
+            executed.map_or(Ok(Value::Null), |executed| with_objects(&view, &executed))
+        })
+        .await;
+    }
+    Ok(view.block(number)?.map_or(Value::Null, |block| with_hashes(&block)))
+}
+
+fn with_hashes(block: &Arc<Block>) -> Value {
+    let hashes = block.transactions().iter().map(|encoded| json!(keccak256(encoded))).collect();
+    render::block(block, hashes)
+}
+
+fn with_objects(view: &View, executed: &Executed) -> Result<Value, RpcError> {
+    let count = executed.block.transactions().len();
+    let objects: Result<Vec<Value>, RpcError> =
+        (0..count).map(|index| transaction_object(view, executed, index)).collect();
+    Ok(render::block(&executed.block, objects?))
+}
+
+/// Transaction `index` of a block, decoded.
+pub fn decoded(executed: &Executed, index: usize) -> Result<Transaction, RpcError> {
+    let encoded = executed.block.transactions()[index].clone();
+    Transaction::with_sender(encoded, executed.senders[index]).map_err(RpcError::internal)
+}
+
+/// Transaction `index` of a block as an object.
+pub fn transaction_object(
+    view: &View,
+    executed: &Executed,
+    index: usize,
+) -> Result<Value, RpcError> {
+    let transaction = decoded(executed, index)?;
+    let header = executed.block.header();
+    let place = Place {
+        number: header.number,
+        hash: executed.block.hash(),
+        timestamp: header.timestamp,
+        index,
+        price: charged_price(view, header, &transaction),
+    };
+    Ok(render::transaction(transaction.envelope(), transaction.sender(), Some(place)))
+}
+
+/// Receipt `index` of a block as an object.
+pub fn receipt_object(view: &View, executed: &Executed, index: usize) -> Result<Value, RpcError> {
+    let transaction = decoded(executed, index)?;
+    let header = executed.block.header();
+    let receipts =
+        BlockReceipts { header, hash: executed.block.hash(), receipts: &executed.receipts };
+    let price = charged_price(view, header, &transaction);
+    let (envelope, from) = (transaction.envelope(), transaction.sender());
+    Ok(render::receipt(&receipts, index, envelope, from, price))
+}
+
+/// `eth_getBlockReceipts`: number, tag or hash; null for an unknown block.
+pub async fn receipts(context: &Context, params: &Params) -> Result<Value, RpcError> {
+    let view = context.view();
+    let Some(number) = view.number(params.required(0)?)? else {
+        return Ok(Value::Null);
+    };
+    off_thread(move || {
+        let Some(executed) = view.executed(number)? else {
+            return Ok(Value::Null);
+        };
+        let count = executed.receipts.len();
+        let all: Result<Vec<Value>, RpcError> =
+            (0..count).map(|index| receipt_object(&view, &executed, index)).collect();
+        all.map(Value::Array)
+    })
+    .await
+}
+
+/// Runs reading and decoding that may take milliseconds on another thread.
+pub async fn off_thread(
+    work: impl FnOnce() -> Result<Value, RpcError> + Send + 'static,
+) -> Result<Value, RpcError> {
+    tokio::task::spawn_blocking(work).await.map_err(RpcError::internal)?
+}
+
+/// `eth_getHeaderByNumber`.
+pub async fn header_by_number(context: &Context, params: &Params) -> Result<Value, RpcError> {
+    let Tag(id) = params.required(0)?;
+    header(context, id)
+}
+
+/// `eth_getHeaderByHash`.
+pub async fn header_by_hash(context: &Context, params: &Params) -> Result<Value, RpcError> {
+    header(context, BlockId::Hash(params.required(0)?))
+}
+
+fn header(context: &Context, id: BlockId) -> Result<Value, RpcError> {
+    let view = context.view();
+    let Some(number) = view.number(id)? else {
+        return Ok(Value::Null);
+    };
+    let (header, extension) = view.present_header(number)?;
+    let hash = view.hash(number)?.ok_or_else(RpcError::unknown_block)?;
+    Ok(render::header(&header, &extension, hash))
+}
+
+/// `eth_getBlockTransactionCountByNumber`.
+pub async fn transaction_count_by_number(
+    context: &Context,
+    params: &Params,
+) -> Result<Value, RpcError> {
+    let Tag(id) = params.required(0)?;
+    count(context, id, |block| block.transactions().len())
+}
+
+/// `eth_getBlockTransactionCountByHash`.
+pub async fn transaction_count_by_hash(
+    context: &Context,
+    params: &Params,
+) -> Result<Value, RpcError> {
+    count(context, BlockId::Hash(params.required(0)?), |block| block.transactions().len())
+}
+
+/// `eth_getUncleCountByBlockNumber`: `0x0` for a known block.
+pub async fn uncle_count_by_number(context: &Context, params: &Params) -> Result<Value, RpcError> {
+    let Tag(id) = params.required(0)?;
+    count(context, id, |_| 0)
+}
+
+/// `eth_getUncleCountByBlockHash`: `0x0` for a known block.
+pub async fn uncle_count_by_hash(context: &Context, params: &Params) -> Result<Value, RpcError> {
+    count(context, BlockId::Hash(params.required::<B256>(0)?), |_| 0)
+}
+
+fn count(context: &Context, id: BlockId, of: fn(&Block) -> usize) -> Result<Value, RpcError> {
+    let view = context.view();
+    let block = match view.number(id)? {
+        Some(number) => view.block(number)?,
+        None => None,
+    };
+    Ok(block.map_or(Value::Null, |block| quantity(of(&block))))
+}
+
+/// `eth_getUncleBy…`: there are none.
+pub async fn no_uncle(_: &Context, _: &Params) -> Result<Value, RpcError> {
+    Ok(Value::Null)
+}

@@ -1,0 +1,150 @@
+//! What one call sees of the chain: everything up to the head it started with, nothing beyond.
+//!
+//! The head is read once per call, so a receipt, its block and the state it changed are visible
+//! together or not at all.
+
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256};
+use chain::{ChainStore, TxLocation};
+use ledger_api::{Head, Ledger};
+use state::{StateKey, StateValue};
+use types::{Block, Extension, Header, Receipt};
+
+use crate::{block_id::BlockId, error::RpcError};
+
+/// The chain up to one head.
+#[derive(Clone)]
+pub struct View {
+    ledger: Arc<dyn Ledger>,
+    head: Head,
+}
+
+/// A block with its receipts and senders, all from the store.
+pub struct Executed {
+    /// The block.
+    pub block: Arc<Block>,
+    /// One per transaction.
+    pub receipts: Arc<Vec<Receipt>>,
+    /// One per transaction.
+    pub senders: Arc<Vec<Address>>,
+}
+
+impl View {
+    /// Up to the present head.
+    pub fn new(ledger: &Arc<dyn Ledger>) -> Self {
+        Self { ledger: ledger.clone(), head: ledger.head() }
+    }
+
+    /// The head.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// The ledger.
+    pub fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.ledger
+    }
+
+    fn chain(&self) -> &ChainStore {
+        self.ledger.chain()
+    }
+
+    /// Height of a block, `None` where it is not visible.
+    pub fn number(&self, id: BlockId) -> Result<Option<u64>, RpcError> {
+        let number = match id {
+            BlockId::Latest | BlockId::Pending => self.head.number,
+            BlockId::Earliest => 0,
+            BlockId::Number(number) => number,
+            BlockId::Hash(hash) if hash == self.head.hash => self.head.number,
+            BlockId::Hash(hash) => match self.chain().number(hash).map_err(RpcError::internal)? {
+                Some(number) => number,
+                None => return Ok(None),
+            },
+        };
+        Ok((number <= self.head.number).then_some(number))
+    }
+
+    /// Height of a block that must be visible.
+    pub fn known(&self, id: BlockId) -> Result<u64, RpcError> {
+        self.number(id)?.ok_or_else(RpcError::unknown_block)
+    }
+
+    /// Height whose state answers questions at `number`. The genesis allocation is carried out by
+    /// block 1, so questions at block 0 are answered as after it once block 1 is final.
+    pub fn state_height(&self, number: u64) -> u64 {
+        number.max(1.min(self.head.number))
+    }
+
+    /// Header and extension of a visible block.
+    pub fn header(&self, number: u64) -> Result<Option<(Header, Extension)>, RpcError> {
+        if number > self.head.number {
+            return Ok(None);
+        }
+        self.chain().header(number).map_err(RpcError::internal)
+    }
+
+    /// Header of a block at or below the head, which must be in the store.
+    pub fn present_header(&self, number: u64) -> Result<(Header, Extension), RpcError> {
+        self.header(number)?.ok_or_else(RpcError::unknown_block)
+    }
+
+    /// Hash of a visible block.
+    pub fn hash(&self, number: u64) -> Result<Option<B256>, RpcError> {
+        if number > self.head.number {
+            return Ok(None);
+        }
+        self.chain().hash(number).map_err(RpcError::internal)
+    }
+
+    /// A visible block.
+    pub fn block(&self, number: u64) -> Result<Option<Arc<Block>>, RpcError> {
+        if number > self.head.number {
+            return Ok(None);
+        }
+        self.chain().block(number).map_err(RpcError::internal)
+    }
+
+    /// A visible block with what its execution found out.
+    pub fn executed(&self, number: u64) -> Result<Option<Executed>, RpcError> {
+        let Some(block) = self.block(number)? else {
+            return Ok(None);
+        };
+        let missing = |what| RpcError::internal(format_args!("block {number} has no {what}"));
+        let receipts = self.chain().receipts(number).map_err(RpcError::internal)?;
+        let senders = self.chain().senders(number).map_err(RpcError::internal)?;
+        let receipts = receipts.ok_or_else(|| missing("receipts"))?;
+        let senders = senders.ok_or_else(|| missing("senders"))?;
+        let count = block.transactions().len();
+        if receipts.len() != count || senders.len() != count {
+            return Err(missing("complete receipts and senders"));
+        }
+        Ok(Some(Executed { block, receipts, senders }))
+    }
+
+    /// Place of a visible transaction.
+    pub fn transaction(&self, hash: B256) -> Result<Option<TxLocation>, RpcError> {
+        let place = self.chain().transaction(hash).map_err(RpcError::internal)?;
+        Ok(place.filter(|place| place.number <= self.head.number))
+    }
+
+    /// Values after block `number`.
+    pub async fn values(
+        &self,
+        number: u64,
+        keys: Vec<StateKey>,
+    ) -> Result<Vec<Option<StateValue>>, RpcError> {
+        let count = keys.len();
+        let values = self.ledger.read_state(self.state_height(number), keys).await?;
+        if values.len() == count {
+            Ok(values)
+        } else {
+            Err(RpcError::internal("the state answered another number of values than asked"))
+        }
+    }
+
+    /// One value after block `number`.
+    pub async fn value(&self, number: u64, key: StateKey) -> Result<Option<StateValue>, RpcError> {
+        Ok(self.values(number, vec![key]).await?.pop().flatten())
+    }
+}

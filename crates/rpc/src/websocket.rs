@@ -1,0 +1,235 @@
+//! One WebSocket connection: calls like over HTTP, and subscriptions.
+//!
+//! Everything of a connection happens in one task. Nothing in the node waits for it: what it
+//! subscribes to arrives over rings of bounded length, and a peer that does not read is cut off
+//! with a close code.
+
+mod session;
+
+use std::{sync::Arc, time::Duration};
+
+use alloy_primitives::B256;
+use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, close_code};
+use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use tokio::{
+    sync::{
+        broadcast::{Receiver, error::RecvError},
+        watch,
+    },
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+pub use session::{Session, Subscription};
+
+use crate::{
+    envelope,
+    error::RpcError,
+    follower::NewBlock,
+    limits::{WEBSOCKET_CLOSE_MS_MAX, WEBSOCKET_REQUESTS_MAX, WEBSOCKET_SEND_MS_MAX},
+    service::{Context, Service, answer},
+};
+
+/// Pings without an answer after which a peer counts as gone.
+const SILENT_PINGS_MAX: u32 = 2;
+
+/// Why a connection ends.
+struct Ending(Option<CloseFrame>);
+
+impl Ending {
+    fn with(code: u16, reason: &'static str) -> Self {
+        Self(Some(CloseFrame { code, reason: reason.into() }))
+    }
+
+    /// The peer is gone; there is nobody to tell.
+    fn gone() -> Self {
+        Self(None)
+    }
+}
+
+struct Connection {
+    socket: WebSocket,
+    context: Context,
+    session: Arc<Session>,
+    answers: FuturesUnordered<BoxFuture<'static, Option<String>>>,
+    blocks: Option<Receiver<Arc<NewBlock>>>,
+    pending: Option<Receiver<B256>>,
+    silent_pings: u32,
+}
+
+/// Serves a connection until either side ends it.
+pub async fn serve(socket: WebSocket, service: Arc<Service>, stopping: watch::Receiver<bool>) {
+    let session = Arc::new(Session::new(service.metrics.clone()));
+    let context = Context { service, session: Some(session.clone()) };
+    let mut connection = Connection {
+        socket,
+        context,
+        session,
+        answers: FuturesUnordered::new(),
+        blocks: None,
+        pending: None,
+        silent_pings: 0,
+    };
+    let Ending(frame) = connection.run(stopping).await;
+    if let Some(frame) = frame {
+        tracing::debug!(code = frame.code, reason = %frame.reason, "closing websocket");
+        let limit = Duration::from_millis(WEBSOCKET_SEND_MS_MAX);
+        // The peer may already be gone: then there is nothing left to do.
+        let _ = timeout(limit, connection.socket.send(Frame::Close(Some(frame)))).await;
+        // Give it time to read the code: closing at once would destroy what is still on its way.
+        let patience = Duration::from_millis(WEBSOCKET_CLOSE_MS_MAX);
+        let _ =
+            timeout(patience, async { while let Some(Ok(_)) = connection.socket.recv().await {} })
+                .await;
+    }
+}
+
+impl Connection {
+    async fn run(&mut self, mut stopping: watch::Receiver<bool>) -> Ending {
+        let period = Duration::from_millis(self.context.service.config.ping_interval_ms.max(1));
+        let mut ping = interval(period);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ping.tick().await;
+        loop {
+            let step = tokio::select! {
+                frame = self.socket.recv(), if self.answers.len() < WEBSOCKET_REQUESTS_MAX => {
+                    self.received(frame).await
+                }
+                Some(text) = self.answers.next() => self.answered(text).await,
+                block = next(&mut self.blocks) => self.new_block(block).await,
+                hash = next(&mut self.pending) => self.new_pending(hash).await,
+                _ = ping.tick() => self.ping().await,
+                () = stop(&mut stopping) => {
+                    Err(Ending::with(close_code::AWAY, "the node is stopping"))
+                }
+            };
+            if let Err(ending) = step {
+                return ending;
+            }
+        }
+    }
+
+    async fn received(&mut self, frame: Option<Result<Frame, axum::Error>>) -> Result<(), Ending> {
+        self.silent_pings = 0;
+        let body = match frame {
+            Some(Ok(Frame::Text(text))) => axum::body::Bytes::from(text),
+            Some(Ok(Frame::Binary(bytes))) => bytes,
+            Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => return Ok(()),
+            Some(Ok(Frame::Close(_))) | None => return Err(Ending::gone()),
+            Some(Err(error)) => {
+                tracing::debug!(%error, "websocket failed");
+                return Err(Ending::with(close_code::SIZE, "message too large or malformed"));
+            }
+        };
+        self.accept(&body).await
+    }
+
+    async fn accept(&mut self, body: &[u8]) -> Result<(), Ending> {
+        let message = match envelope::parse(body) {
+            Ok(message) => message,
+            Err(error) => return self.send(envelope::failure(None, &error)).await,
+        };
+        let weight = self.context.service.weight_of(&message);
+        let Ok(permit) = self.context.service.weight.clone().try_acquire_many_owned(weight) else {
+            let limit = self.context.service.config.weight_max;
+            let error = RpcError::limit(format!("too many calls in flight, limit {limit}"));
+            return self.send(envelope::refusal(&message, &error)).await;
+        };
+        let context = self.context.clone();
+        self.answers.push(Box::pin(async move {
+            let text = answer(&context, message).await;
+            drop(permit);
+            text
+        }));
+        Ok(())
+    }
+
+    async fn answered(&mut self, text: Option<String>) -> Result<(), Ending> {
+        self.follow_new_subscriptions();
+        match text {
+            Some(text) => self.send(text).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Listens to what the session has subscribed to, and to no more.
+    fn follow_new_subscriptions(&mut self) {
+        let follower = &self.context.service.follower;
+        let (blocks, pending) = self.session.needs();
+        if !blocks {
+            self.blocks = None;
+        } else if self.blocks.is_none() {
+            self.blocks = Some(follower.blocks());
+        }
+        if !pending {
+            self.pending = None;
+        } else if self.pending.is_none() {
+            self.pending = Some(follower.pending());
+        }
+    }
+
+    async fn new_block(&mut self, block: Result<Arc<NewBlock>, RecvError>) -> Result<(), Ending> {
+        let block = block.map_err(fell_behind)?;
+        let syncing = match self.session.watches_syncing() {
+            true => Some(crate::methods::syncing_status(&self.context).await),
+            false => None,
+        };
+        for text in self.session.messages_for_block(&block, syncing.as_ref()) {
+            self.send(text).await?;
+        }
+        Ok(())
+    }
+
+    async fn new_pending(&mut self, hash: Result<B256, RecvError>) -> Result<(), Ending> {
+        let hash = hash.map_err(fell_behind)?;
+        let full = self.session.watches_full_transactions();
+        let object =
+            full.then(|| crate::methods::pending_transaction(&self.context, hash)).flatten();
+        for text in self.session.messages_for_transaction(hash, object.as_ref()) {
+            self.send(text).await?;
+        }
+        Ok(())
+    }
+
+    async fn ping(&mut self) -> Result<(), Ending> {
+        if self.silent_pings >= SILENT_PINGS_MAX {
+            return Err(Ending::with(close_code::POLICY, "no answer to pings"));
+        }
+        self.silent_pings += 1;
+        self.send_frame(Frame::Ping(Default::default())).await
+    }
+
+    async fn send(&mut self, text: String) -> Result<(), Ending> {
+        self.send_frame(Frame::Text(text.into())).await
+    }
+
+    async fn send_frame(&mut self, frame: Frame) -> Result<(), Ending> {
+        let limit = Duration::from_millis(WEBSOCKET_SEND_MS_MAX);
+        match timeout(limit, self.socket.send(frame)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Ending::gone()),
+            Err(_) => Err(Ending::with(close_code::POLICY, "slow consumer: messages are not read")),
+        }
+    }
+}
+
+fn fell_behind(error: RecvError) -> Ending {
+    match error {
+        RecvError::Lagged(_) => Ending::with(close_code::POLICY, "slow consumer: fell behind"),
+        RecvError::Closed => Ending::with(close_code::AWAY, "the node is stopping"),
+    }
+}
+
+/// Resolves once the node stops; never where nobody is left to say so.
+async fn stop(stopping: &mut watch::Receiver<bool>) {
+    if stopping.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// The next item; never resolves where nothing is listened to.
+async fn next<T: Clone>(receiver: &mut Option<Receiver<T>>) -> Result<T, RecvError> {
+    match receiver {
+        Some(receiver) => receiver.recv().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,15 @@
+//! Outside test suites run against Heqi's own execution.
+//!
+//! - [`state_tests`]: Ethereum's general state tests, every fork section up to Cancun.
+//! - [`chain`]: the chain of ethereum/execution-apis imported block by block through every fork,
+//!   on the in-memory Merkle Patricia back end; what it leaves can be queried, so that RPC cases
+//!   can be replayed on it.
+//!
+//! Rules that Heqi's own ledgers never have (block rewards, withdrawals, blobs, forks before
+//! Prague, requests) live here and not in the product; the EVM and its configuration are the
+//! product's.
+
+pub mod chain;
+pub mod machine;
+pub mod state_tests;
+pub mod vectors;

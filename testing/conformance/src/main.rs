@@ -1,0 +1,72 @@
+//! Runs the outside suites: `conformance state-tests [--filter TEXT]`, `conformance import-chain`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use conformance::{chain, state_tests, vectors};
+use eyre::Result;
+
+/// Failures printed in full; more are only counted.
+const FAILURES_SHOWN_MAX: usize = 50;
+
+/// Outside test suites against Heqi's execution.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    suite: Suite,
+}
+
+#[derive(Subcommand)]
+enum Suite {
+    /// Ethereum's general state tests to Cancun.
+    StateTests {
+        /// Run only files whose path contains this.
+        #[arg(long, default_value = "")]
+        filter: String,
+    },
+    /// Import the chain of ethereum/execution-apis and compare every block.
+    ImportChain,
+}
+
+fn main() -> Result<ExitCode> {
+    match Arguments::parse().suite {
+        Suite::StateTests { filter } => run_state_tests(&filter),
+        Suite::ImportChain => import_chain(),
+    }
+}
+
+fn run_state_tests(filter: &str) -> Result<ExitCode> {
+    let Some(folder) = vectors::find(vectors::STATE_TESTS)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let archive = state_tests::unpack(&folder)?;
+    let summary = state_tests::run(&archive, filter)?;
+    for failure in summary.failures.iter().take(FAILURES_SHOWN_MAX) {
+        println!("FAILED {}: {}", failure.case, failure.reason);
+    }
+    let slowest = &summary.slowest;
+    println!("slowest: {}, {:.1} s", slowest.section, slowest.time.as_secs_f64());
+    println!("state tests, in {:.1} s:", summary.time.as_secs_f64());
+    Ok(closing_line(summary.passed, summary.failures.len()))
+}
+
+fn import_chain() -> Result<ExitCode> {
+    let Some(folder) = vectors::find(vectors::EXECUTION_APIS)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let started = std::time::Instant::now();
+    let source = chain::Source::read(&folder.join("tests"))?;
+    let blocks = source.blocks.len();
+    let (chain, failure) = chain::import(source);
+    let imported = chain.blocks.len() - 1;
+    if let Some(failure) = failure {
+        println!("FAILED block {}: {failure:#}", imported + 1);
+    }
+    println!("blocks imported, in {:.1} s:", started.elapsed().as_secs_f64());
+    Ok(closing_line(imported, blocks - imported))
+}
+
+fn closing_line(passed: usize, failed: usize) -> ExitCode {
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

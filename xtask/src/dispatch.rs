@@ -1,0 +1,53 @@
+//! Verbs that build a program of the workspace and hand over to it.
+
+use std::process::{Command, ExitCode};
+
+use eyre::{Result, ensure};
+
+use crate::{
+    metadata::Workspace,
+    process::{cargo, hand_over},
+};
+
+/// Builds the node in release and runs a network in the foreground; Ctrl-C goes to it.
+pub fn up(arguments: &[String]) -> Result<ExitCode> {
+    let workspace = Workspace::read()?;
+    let mut build = cargo(&workspace.root);
+    build.args(["build", "--release", "--package", "heqi"]);
+    let status = build.status()?;
+    ensure!(status.success(), "the node does not build; see the compiler's output above");
+    let mut node = Command::new(workspace.target.join("release").join("heqi"));
+    node.args(["devnet", "up"]).args(arguments);
+    become_program(node)
+}
+
+/// The node takes this process's place, so that signals and exit code are its own.
+#[cfg(unix)]
+fn become_program(mut command: Command) -> Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+    Err(command.exec().into())
+}
+
+#[cfg(not(unix))]
+fn become_program(command: Command) -> Result<ExitCode> {
+    hand_over(command)
+}
+
+/// Runs the program of package `name` in release.
+pub fn package(name: &str, arguments: &[String]) -> Result<ExitCode> {
+    let workspace = Workspace::read()?;
+    ensure!(
+        workspace.package(name).is_some(),
+        "this workspace has no package `{name}` (expected in testing/{name})"
+    );
+    let mut command = cargo(&workspace.root);
+    command.args(["run", "--release", "--package", name, "--"]).args(arguments);
+    hand_over(command)
+}
+
+/// The program of package `name` as the unit tests have built most of it.
+pub fn debug_program(workspace: &Workspace, name: &str, arguments: &[String]) -> Command {
+    let mut command = cargo(&workspace.root);
+    command.args(["run", "--package", name, "--"]).args(arguments);
+    command
+}

@@ -1,0 +1,51 @@
+//! The repository's commands: `cargo xtask <verb>`. Plain Rust instead of scripts, few
+//! dependencies, so that the first command on a fresh machine starts at once.
+
+mod check;
+mod clients;
+mod dispatch;
+mod edges;
+mod metadata;
+mod process;
+mod suite;
+mod suites;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use eyre::{Result, bail};
+
+const USAGE: &str = "\
+usage: cargo xtask <verb> [arguments]
+
+  up           build the node in release and run `heqi devnet up` (arguments go to it)
+  test         everything: format, tidy, edges, unit tests, outside vectors, clients, lints
+  check        format, tidy, edges, lints
+  tidy         the part of check that compiles nothing
+  conformance  outside test vectors: state-tests [--filter TEXT] | import-chain
+  clients      ethers, viem, cast and forge against a network (arguments go to run.mjs)
+  sim          whole networks in the deterministic runtime
+  crash        kill -9 of real processes under load
+  bench        load through JSON-RPC, figures at the end";
+
+fn main() -> Result<ExitCode> {
+    let mut arguments = std::env::args().skip(1);
+    let verb = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    match verb.as_str() {
+        "up" => dispatch::up(&rest),
+        "test" => test::run(),
+        "check" => check::run(),
+        "tidy" => check::run_quick(),
+        "conformance" | "crash" => dispatch::package(&verb, &rest),
+        "bench" => dispatch::package("load", &rest),
+        "sim" => dispatch::package("simulation", &rest),
+        "clients" => clients::run_alone(&rest),
+        "" | "help" | "-h" | "--help" => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        unknown => bail!("no verb `{unknown}`\n\n{USAGE}"),
+    }
+}

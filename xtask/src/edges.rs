@@ -51,7 +51,7 @@ const TABLE: [Row; 15] = [
             "types",
         ],
     ),
-    ("node", &["engine", "ledger-api", "types", "crypto"]),
+    ("node", &["engine", "rpc", "ledger-api", "chain", "pool", "state", "types", "crypto"]),
     ("rpc", &["ledger-api", "chain", "execution", "pool", "state", "system", "types", "crypto"]),
     ("conformance", &["execution", "state", "types", "crypto"]),
     ("xtask", &[]),

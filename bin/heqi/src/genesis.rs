@@ -72,10 +72,11 @@ pub fn check(path: &Path, output: Output) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Hash of block 0 of a genesis that came from `path`.
+/// Hash of block 0 of a genesis that came from `path`, which is one that a network can start from.
 pub fn checked_hash(genesis: &Genesis, path: &Path) -> Result<alloy_primitives::B256, CliError> {
-    let hash = genesis.check().and_then(|()| node::files::genesis_hash(genesis));
-    hash.map_err(|error| CliError::file(path, error))
+    genesis.check().map_err(|error| CliError::file(path, error))?;
+    execution::check_genesis(genesis).map_err(|error| CliError::file(path, error))?;
+    node::files::genesis_hash(genesis).map_err(|error| CliError::file(path, error))
 }
 
 /// Writes a file that must not exist and makes it durable.
@@ -156,14 +157,15 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    /// RFC 8032, section 7.1, tests 1 and 2.
+    const FIRST_KEY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    const SECOND_KEY: &str = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c";
+
     fn request(folder: &Path) -> GenesisRequest {
         GenesisRequest {
             out: folder.join("genesis.json"),
             chain_id: 7_412_883,
-            validators: vec![
-                format!("Bank A=0x{}", "11".repeat(32)),
-                format!("B={}", "22".repeat(32)),
-            ],
+            validators: vec![format!("Bank A=0x{FIRST_KEY}"), format!("B={SECOND_KEY}")],
             validator_admin: Address::repeat_byte(3),
             allocation: vec![format!("{}=1000", Address::repeat_byte(4))],
             profile: "prod".into(),
@@ -188,13 +190,19 @@ mod tests {
     fn wrong_arguments_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let good = request(folder.path());
-        let key = "11".repeat(32);
+        let key = FIRST_KEY;
         for bad in ["", "A", "=", &format!("={key}"), "A=0x12", "A=zz"] {
             let request = GenesisRequest { validators: vec![bad.into()], ..good.clone() };
             assert_eq!(build(&request, 5).unwrap_err().code().id, "CLI-0012", "{bad}");
         }
         let request = GenesisRequest { allocation: vec!["0x12=1".into()], ..good.clone() };
         assert!(build(&request, 5).is_err());
+        let small_order = format!("B=01{}", "00".repeat(31));
+        let unusable =
+            GenesisRequest { validators: vec![format!("A={key}"), small_order], ..good.clone() };
+        let error = checked_hash(&build(&unusable, 5).unwrap(), Path::new("g")).unwrap_err();
+        let report = error.report(crate::language::Language::En);
+        assert!(report.contains("organisation B") && report.contains("canonical"), "{report}");
         let twice =
             GenesisRequest { validators: vec![format!("A={key}"), format!("B={key}")], ..good };
         let error = checked_hash(&build(&twice, 5).unwrap(), Path::new("g")).unwrap_err();

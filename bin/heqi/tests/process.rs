@@ -194,6 +194,12 @@ fn keys_and_genesis_files_are_made_shown_and_never_overwritten() {
     write(folder.path(), "bad.json", "{\"format\":1,\"colour\":1}");
     let bad = heqi(folder.path(), &["genesis", "check", "bad.json"]);
     assert!(code(&bad) == 1 && err(&bad).contains("unknown field `colour`"), "{}", err(&bad));
+    let text = fs::read_to_string(folder.path().join("genesis.json")).expect("own file");
+    let mut genesis: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    genesis["validators"][0]["key"] = format!("0x01{}", "00".repeat(31)).into();
+    write(folder.path(), "weak.json", &genesis.to_string());
+    let weak = heqi(folder.path(), &["genesis", "check", "weak.json"]);
+    assert!(code(&weak) == 1 && err(&weak).contains("canonical Ed25519 key"), "{}", err(&weak));
 }
 
 #[test]

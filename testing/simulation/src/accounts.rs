@@ -25,6 +25,11 @@ impl Account {
         self.key.address()
     }
 
+    /// The next nonce.
+    pub const fn nonce(&self) -> u64 {
+        self.nonce
+    }
+
     /// A signed call; uses up a nonce.
     pub fn call(&mut self, to: TxKind, input: Bytes) -> Bytes {
         let transaction = TxEip1559 {

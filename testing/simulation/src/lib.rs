@@ -13,4 +13,4 @@ mod node;
 
 pub use accounts::Account;
 pub use network::{GOOD, Network, genesis, run};
-pub use node::Node;
+pub use node::{Node, validator};

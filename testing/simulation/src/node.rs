@@ -7,14 +7,19 @@ use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
 use commonware_p2p::simulated::Oracle;
 use commonware_runtime::{Handle, Spawner as _, Supervisor as _, deterministic};
 use commonware_utils::NZUsize;
-use consensus::{PeerSets, PublicKey};
+use consensus::{PeerSets, PublicKey, validator_key};
 use engine::{Config, Mesh, channel, quota};
 use ledger_api::Ledger;
-use types::{Genesis, ValidatorSet};
+use types::{Genesis, ValidatorKey, ValidatorSet};
 
 /// Identity number `seed`.
 pub fn identity(seed: u64) -> PrivateKey {
     PrivateKey::from_seed(seed)
+}
+
+/// Consensus key number `seed`.
+pub fn validator(seed: u64) -> ValidatorKey {
+    validator_key(&identity(seed).public_key())
 }
 
 /// What a test sees of a running node.

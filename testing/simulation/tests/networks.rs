@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use alloy_primitives::{Bytes, TxKind, hex};
+use alloy_primitives::{B256, Bytes, TxKind, hex};
+use alloy_sol_types::SolCall as _;
 use commonware_p2p::simulated::Link;
 use commonware_utils::probability;
-use simulation::{Account, GOOD, Network, genesis, run};
+use simulation::{Account, GOOD, Network, genesis, run, validator};
+use system::validators::IValidators;
 use types::Parameters;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -22,9 +24,9 @@ fn parameters() -> Parameters {
 
 async fn deploy_and_count(network: &Network, account: &mut Account, rounds: u64, via: &[u64]) {
     let create = account.call(TxKind::Create, counter());
+    let contract = account.address().create(account.nonce() - 1);
     let hash = network.submit(via[0], create).await;
     network.succeeded(via[0], &[hash], MINUTE).await;
-    let contract = account.address().create(0);
     let mut hashes = Vec::new();
     for round in 0..rounds {
         let node = via[usize::try_from(round).unwrap() % via.len()];
@@ -142,5 +144,47 @@ fn all_four_are_killed_at_once_and_lose_nothing_final() {
         for (number, hash) in (0u64..).zip(hashes) {
             assert_eq!(network.ledger(3).chain().hash(number).unwrap(), hash, "block {number}");
         }
+    });
+}
+
+/// The next set is what the contract says at the last block of an epoch: {0,1,2,3} → {1,2,3,4}.
+#[test]
+fn validators_change_by_a_transaction_and_the_removed_one_only_follows() {
+    run(23, |context| async move {
+        let seeds = [0, 1, 2, 3, 4];
+        let mut admin = Account::new(6, 90_210);
+        let genesis = genesis(&seeds[..4], parameters(), admin.address());
+        let mut network = Network::start(context, genesis, &seeds).await;
+        network.reach(&seeds, 2, MINUTE).await;
+        let keys: Vec<_> = seeds[1..].iter().map(|seed| validator(*seed)).collect();
+        let call = IValidators::setNextValidatorsCall {
+            keys: keys.iter().map(|key| B256::from(key.0)).collect(),
+        };
+        let encoded =
+            admin.call(TxKind::Call(system::validators::ADDRESS), call.abi_encode().into());
+        let hash = network.submit(0, encoded).await;
+        network.succeeded(0, &[hash], MINUTE).await;
+        // A waiting change fills the epoch, so the boundary comes soon.
+        network.reach(&seeds, 20, MINUTE).await;
+        let mut expected = keys.clone();
+        expected.sort_unstable();
+        for seed in seeds {
+            let ledger = network.ledger(seed);
+            let found = ledger.validators(ledger.head().number).await.unwrap();
+            assert_eq!(found.iter().map(|info| info.key).collect::<Vec<_>>(), expected);
+        }
+        assert!(!network.ledger(0).consensus_status().await.voting);
+        assert!(network.ledger(4).consensus_status().await.voting);
+        // Without two of the old four the new set still has its quorum: node 4 really votes.
+        network.kill(0).await;
+        network.kill(1).await;
+        deploy_and_count(&network, &mut admin, 5, &[2, 3, 4]).await;
+        network.boot(0).await;
+        let height = network.ledger(2).head().number;
+        network.reach(&[0, 2, 3, 4], height, MINUTE).await;
+        network.assert_one_chain(&[0, 2, 3, 4]);
+        let proof = network.ledger(4).finality_proof(height - 2).await.unwrap();
+        assert!(proof.certificate.signatures.iter().any(|vote| vote.key == validator(4)));
+        assert!(proof.certificate.signatures.iter().all(|vote| vote.key != validator(0)));
     });
 }

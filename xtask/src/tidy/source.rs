@@ -59,7 +59,10 @@ fn check_length(name: &Path, text: &str, report: &mut Report) {
 /// Lines of code and of inline unit tests, which stand at the end of a file.
 fn lengths(text: &str) -> (usize, usize) {
     let total = text.lines().count();
-    let start = text.lines().position(|line| line == "#[cfg(test)]").unwrap_or(total);
+    let lines: Vec<&str> = text.lines().collect();
+    // `mod tests;` names a file beside this one and may stand anywhere.
+    let inline = |pair: &[&str]| pair[0] == "#[cfg(test)]" && !pair[1].ends_with(';');
+    let start = lines.windows(2).position(inline).unwrap_or(total);
     (start, total - start)
 }
 
@@ -134,7 +137,8 @@ mod tests {
         assert_eq!(problems("a.rs", &code).warnings.len(), 1);
         let tests = "//! a\n#[cfg(test)]\n".to_owned() + &"fn a() {}\n".repeat(300);
         assert_eq!(problems("a.rs", &tests).warnings.len(), 1);
-        assert_eq!(lengths("a\nb\n#[cfg(test)]\nmod tests;\n"), (2, 2));
+        assert_eq!(lengths("a\nb\n#[cfg(test)]\nmod tests {\n}\n"), (2, 3));
+        assert_eq!(lengths("a\n#[cfg(test)]\nmod tests;\nb\n"), (4, 0), "they are elsewhere");
     }
 
     #[test]

@@ -89,7 +89,8 @@ fn write_genesis(devnet: &mut Devnet) -> Result<(), CliError> {
         ledger_id: 0,
         profile: Profile::Dev,
         time_ms: genesis::now_ms(),
-        parameters: Parameters::default(),
+        // Room for every organisation that a devnet may have; the network reserves memory by it.
+        parameters: Parameters { peers_max: 32, ..Parameters::default() },
         validators: record
             .organisations
             .iter()

@@ -3,9 +3,10 @@
 use alloy_primitives::B256;
 use commonware_cryptography::ed25519::Signature;
 use commonware_utils::ordered::{Quorum as _, Set};
+use crypto::StrictKey;
 use types::{Certificate, Namespace, ValidatorKey, ValidatorSet, ValidatorSignature, quorum};
 
-use crate::{Finalization, PublicKey, StrictKey, validator_key};
+use crate::{Finalization, PublicKey, validator_key};
 
 /// Why a certificate is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

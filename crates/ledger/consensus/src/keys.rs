@@ -2,9 +2,10 @@
 
 use commonware_codec::DecodeExt as _;
 use commonware_utils::ordered::Set;
+use crypto::check_validator_key;
 use types::{ValidatorKey, ValidatorSet};
 
-use crate::{PublicKey, StrictKey};
+use crate::PublicKey;
 
 /// Why a key cannot take part in consensus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +17,7 @@ pub enum KeyError {
 
 /// The library's form of a validator's key, refused unless it is strictly valid.
 pub fn public_key(key: &ValidatorKey) -> Result<PublicKey, KeyError> {
-    StrictKey::decode(&key.0).ok_or(KeyError::NotStrict(*key))?;
+    check_validator_key(key).map_err(|_| KeyError::NotStrict(*key))?;
     decoded(key)
 }
 

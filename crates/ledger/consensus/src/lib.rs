@@ -27,7 +27,6 @@ pub mod pacing;
 mod provider;
 mod scheme;
 pub mod settings;
-mod strict;
 
 pub use block::{BlockError, ConsensusBlock};
 pub use certificate::{CertificateError, ledger_certificate, verify_ledger_certificate};
@@ -35,7 +34,6 @@ pub use keys::{KeyError, participants, public_key, validator_key};
 pub use orchestrator::{PeerSets, ValidatorSource};
 pub use provider::{EpochSchemes, RegisterError};
 pub use scheme::StrictScheme;
-pub use strict::StrictKey;
 
 /// What consensus signs: the keccak-256 hash of the block's header.
 pub type Digest = commonware_cryptography::keccak256::Digest;

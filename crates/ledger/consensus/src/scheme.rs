@@ -29,10 +29,11 @@ use commonware_utils::{
     ordered::{Quorum as _, Set},
     union_unique,
 };
+use crypto::StrictKey;
 use rand_core::CryptoRng;
 use types::{Namespace as LedgerNamespace, ValidatorSet};
 
-use crate::{KeyError, StrictKey, keys, validator_key};
+use crate::{KeyError, keys, validator_key};
 
 /// One epoch's validators, and this node's key if it is one of them. Cloning shares it.
 #[derive(Clone)]

@@ -10,4 +10,4 @@ mod strict;
 pub use ethereum_key::{EthereumKey, EthereumKeyError};
 pub use node_key::{NODE_KEY_FILE_BYTES_MAX, NodeKey, NodeKeyError};
 pub use secret::{RandomnessError, Secret};
-pub use strict::{SignatureRefused, verify_strict};
+pub use strict::{SignatureRefused, StrictKey, check_validator_key, verify_strict};

@@ -1,9 +1,10 @@
 //! Which Ed25519 signatures count.
 //!
 //! RFC 8032 leaves room: libraries differ on small-order points, non-canonical encodings and the
-//! cofactor. A vote that only some of them accept would make a certificate that nodes take and an
-//! auditor's OpenSSL refuses, so the narrowest rule is used: canonical key, canonical `R` and
-//! `s`, neither point of small order, the equation without cofactor.
+//! cofactor; the consensus library accepts the most (ZIP-215). A vote that only some of them accept
+//! would make a certificate that nodes take and an auditor's OpenSSL refuses, so the narrowest rule
+//! is used: canonical key, canonical `R` and `s`, neither point of small order, the equation without
+//! cofactor. Whatever passes here passes the consensus library's rules and OpenSSL's as well.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use types::ValidatorKey;
@@ -19,6 +20,35 @@ pub enum SignatureRefused {
     Signature(ValidatorKey),
 }
 
+/// A public key that strict verification can use, decoded once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StrictKey(VerifyingKey);
+
+impl StrictKey {
+    /// Decodes 32 bytes; `None` if they are no point, not the point's canonical encoding, or a
+    /// point of small order.
+    pub fn decode(bytes: &[u8; 32]) -> Option<Self> {
+        let key = VerifyingKey::from_bytes(bytes).ok()?;
+        // Decompression takes y modulo the prime, so one point may have two encodings.
+        let canonical = key.to_edwards().compress().to_bytes() == *bytes;
+        (canonical && !key.is_weak()).then_some(Self(key))
+    }
+
+    /// Whether `signature` (64 bytes, `R || s`) is this key's over exactly `message`.
+    pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
+    }
+}
+
+/// Checks that `key` can be a validator's. Consensus stops at a set with any other key, so whoever
+/// stores keys for it asks here first.
+///
+/// # Errors
+/// [`SignatureRefused::Key`].
+pub fn check_validator_key(key: &ValidatorKey) -> Result<(), SignatureRefused> {
+    StrictKey::decode(&key.0).map(drop).ok_or(SignatureRefused::Key(*key))
+}
+
 /// Checks `signature` (64 bytes, `R || s`, RFC 8032) of `message`.
 ///
 /// # Errors
@@ -28,15 +58,12 @@ pub fn verify_strict(
     message: &[u8],
     signature: &[u8; 64],
 ) -> Result<(), SignatureRefused> {
-    let verifying = VerifyingKey::from_bytes(&key.0).map_err(|_| SignatureRefused::Key(*key))?;
-    // Decompression takes y modulo the prime, so one point may have two encodings.
-    if verifying.to_edwards().compress().to_bytes() != key.0 || verifying.is_weak() {
-        return Err(SignatureRefused::Key(*key));
-    }
-    verifying
-        .verify_strict(message, &Signature::from_bytes(signature))
-        .map_err(|_| SignatureRefused::Signature(*key))
+    let strict = StrictKey::decode(&key.0).ok_or(SignatureRefused::Key(*key))?;
+    strict.verify(message, signature).then_some(()).ok_or(SignatureRefused::Signature(*key))
 }
+
+#[cfg(test)]
+mod wycheproof;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -44,7 +71,7 @@ mod tests {
     use ed25519_dalek::{Signer as _, SigningKey};
     use types::ValidatorKey;
 
-    use super::{SignatureRefused, verify_strict};
+    use super::{SignatureRefused, check_validator_key, verify_strict};
 
     /// RFC 8032 section 7.1, test 2.
     const KEY: &str = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c";
@@ -60,6 +87,7 @@ mod tests {
     #[test]
     fn rfc_8032_vector_verifies_and_every_flipped_bit_does_not() {
         let key = ValidatorKey(bytes(KEY));
+        assert_eq!(check_validator_key(&key), Ok(()));
         let signature: [u8; 64] = bytes(SIGNATURE);
         assert_eq!(verify_strict(&key, &[0x72], &signature), Ok(()));
         for bit in 0..512 {
@@ -96,6 +124,7 @@ mod tests {
         let mut signature = [0u8; 64];
         signature[..32].copy_from_slice(&identity);
         let key = ValidatorKey(identity);
+        assert_eq!(check_validator_key(&key), Err(SignatureRefused::Key(key)));
         assert_eq!(verify_strict(&key, b"any", &signature), Err(SignatureRefused::Key(key)));
     }
 
@@ -118,7 +147,9 @@ mod tests {
             })
             .find(|key| ed25519_dalek::VerifyingKey::from_bytes(key).is_err())
             .unwrap();
+        assert_eq!(check_validator_key(&ValidatorKey(canonical)), Ok(()));
         for key in [non_canonical, off_curve].map(ValidatorKey) {
+            assert_eq!(check_validator_key(&key), Err(SignatureRefused::Key(key)));
             assert_eq!(verify_strict(&key, b"any", &[0; 64]), Err(SignatureRefused::Key(key)));
         }
     }

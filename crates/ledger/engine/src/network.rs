@@ -85,9 +85,8 @@ pub mod channel {
 /// of this size from every allowed peer, so these are also a memory budget.
 pub fn quota(channel: u64) -> Quota {
     let per_second: NonZeroU32 = match channel {
-        channel::VOTES => NZU32!(1_024),
-        channel::CERTIFICATES | channel::BLOCKS => NZU32!(256),
-        channel::TRANSACTIONS => NZU32!(512),
+        channel::VOTES => NZU32!(512),
+        channel::CERTIFICATES | channel::BLOCKS | channel::TRANSACTIONS => NZU32!(256),
         channel::PROBE => NZU32!(16),
         _ => NZU32!(128),
     };

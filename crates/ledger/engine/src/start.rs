@@ -1,6 +1,6 @@
 //! Putting a ledger together.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use alloy_primitives::B256;
 use chain::{ChainError, ChainStore, FinalizedBlock};
@@ -30,7 +30,7 @@ use consensus::{
     settings::{self, Timeouts},
     validator_key,
 };
-use execution::validate::TransactionRules;
+use execution::{InvalidBlock, check_genesis, validate::TransactionRules};
 use ledger_api::{Head, Ledger};
 use pool::{
     Admission, Pool,
@@ -103,6 +103,9 @@ pub enum StartError {
     /// The genesis file is wrong.
     #[error(transparent)]
     Genesis(#[from] GenesisError),
+    /// Block 1 cannot be made of the genesis file.
+    #[error(transparent)]
+    GenesisContent(#[from] InvalidBlock),
     /// Block 0 cannot be made.
     #[error("genesis block: {0}")]
     GenesisBlock(#[from] BlockError),
@@ -354,13 +357,14 @@ where
 
     let metrics_context = context.child("exposition");
     let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || metrics_context.encode());
-    let connected = connected_peers(Arc::clone(&metrics));
+    let connected = connected_peers(own_key, Arc::clone(&metrics));
     let ledger = LedgerHandle { core, admission, schemes, observed, own_key, connected };
     Ok(Running { ledger: Arc::new(ledger), consensus, metrics })
 }
 
 fn open_core(config: &Config, strategy: Rayon) -> Result<Arc<Core>, StartError> {
     config.genesis.check()?;
+    check_genesis(&config.genesis)?;
     let genesis_block = ConsensusBlock::new(config.genesis.block(empty_commitment())?)?;
     let chain = ChainStore::open(&config.chain_folder, config.chain_options)?;
     match chain.hash(0)? {
@@ -387,7 +391,7 @@ fn open_core(config: &Config, strategy: Rayon) -> Result<Arc<Core>, StartError> 
         head: HeadSignal::new(head_of(&genesis_block)),
         genesis_block,
         chain,
-        pool: Arc::new(Pool::new(config.pool.clone(), rules)),
+        pool: Arc::new(Pool::new(config.pool, rules)),
         executed: ExecutedBlocks::default(),
         latest: Latest::default(),
         strategy,
@@ -445,17 +449,23 @@ where
         .map_err(|error| StartError::Store(error.to_string()))
 }
 
-/// The peers that the network reports as connected.
-fn connected_peers(metrics: Arc<dyn Fn() -> String + Send + Sync>) -> ConnectedPeers {
+/// The peers that the network reports as connected. The library tells it in its metrics only.
+fn connected_peers(
+    own_key: ValidatorKey,
+    metrics: Arc<dyn Fn() -> String + Send + Sync>,
+) -> ConnectedPeers {
     Arc::new(move || {
         let text = metrics();
-        text.lines()
-            .filter(|line| line.contains("tracker_connected{"))
+        let connected: BTreeSet<ValidatorKey> = text
+            .lines()
+            .filter(|line| line.contains("tracker_directory_connected{"))
             .filter_map(|line| line.split("peer=\"").nth(1)?.split('"').next())
             .filter_map(|peer| {
                 let bytes = alloy_primitives::hex::decode(peer).ok()?;
                 Some(ValidatorKey(<[u8; 32]>::try_from(bytes).ok()?))
             })
-            .collect()
+            .filter(|key| *key != own_key)
+            .collect();
+        connected.into_iter().collect()
     })
 }

@@ -111,7 +111,7 @@ impl App {
         let encoded: Vec<Bytes> = block.transactions().to_vec();
         let pool = Arc::clone(&self.core.pool);
         let work = move |strategy: commonware_parallel::Rayon| {
-            let hashes: Vec<B256> = strategy.map_collect_vec(&encoded, |bytes| keccak256(bytes));
+            let hashes: Vec<B256> = strategy.map_collect_vec(&encoded, keccak256);
             let known = pool.get_many(&hashes);
             strategy.map_collect_vec(encoded.into_iter().zip(known), |(bytes, known)| match known {
                 Some(transaction) => Ok(transaction),

@@ -158,6 +158,18 @@ pub(crate) fn call(from: &Key, nonce: u64, to: Address, input: Bytes) -> Arc<Tra
     from.sign(dynamic(nonce, TxKind::Call(to), 0, input))
 }
 
+/// A key that consensus takes, so that keys are in the order of their numbers.
+pub(crate) fn validator_key(number: u8) -> ValidatorKey {
+    (0..=255)
+        .map(|second| {
+            let mut key = [0; 32];
+            key[..2].copy_from_slice(&[number, second]);
+            ValidatorKey(key)
+        })
+        .find(|key| crypto::check_validator_key(key).is_ok())
+        .unwrap()
+}
+
 pub(crate) fn genesis() -> Genesis {
     let funded = AllocatedAccount { balance: U256::from(1_000_000), ..Default::default() };
     Genesis {
@@ -170,7 +182,7 @@ pub(crate) fn genesis() -> Genesis {
         validators: (1u8..=4)
             .map(|number| GenesisValidator {
                 organisation: format!("org{number}"),
-                key: ValidatorKey([number; 32]),
+                key: validator_key(number),
             })
             .collect(),
         validator_admin: key(9).address,

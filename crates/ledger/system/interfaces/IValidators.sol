@@ -15,6 +15,9 @@ interface IValidators {
     error DuplicateKey(bytes32 key);
     /// The all-zero key is no validator.
     error ZeroKey();
+    /// Consensus cannot use the key: it is no point of the curve, not canonically encoded, or of
+    /// small order.
+    error InvalidKey(bytes32 key);
 
     /// The admin chose the set that acts from `fromEpoch` on.
     event NextValidatorsSet(uint64 indexed fromEpoch, bytes32[] keys);

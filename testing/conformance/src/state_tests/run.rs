@@ -1,7 +1,7 @@
 //! Runs the files of the archive on all cores and collects what differs.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -69,7 +69,7 @@ pub fn run(archive: &Archive, filter: &str) -> Result<Summary> {
     Ok(summary)
 }
 
-fn is_slow(file: &PathBuf) -> bool {
+fn is_slow(file: &Path) -> bool {
     file.iter().any(|part| SLOW_FOLDERS.iter().any(|slow| part == *slow))
 }
 

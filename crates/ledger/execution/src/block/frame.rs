@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_sol_types::SolCall as _;
+use crypto::check_validator_key;
 use native::{NATIVE_CODE, layout::TEXT_BYTES_MAX};
 use revm::{
     context::TxEnv,
@@ -113,10 +114,8 @@ pub fn check_genesis(genesis: &Genesis) -> Result<(), InvalidBlock> {
             let reason = format!("organisation {name}: name exceeds {TEXT_BYTES_MAX} bytes");
             return Err(InvalidBlock::Genesis(reason));
         }
-        if validator.key == types::ValidatorKey::default() {
-            let reason = format!("organisation {name}: the zero key is no validator");
-            return Err(InvalidBlock::Genesis(reason));
-        }
+        check_validator_key(&validator.key)
+            .map_err(|error| InvalidBlock::Genesis(format!("organisation {name}: {error}")))?;
     }
     Ok(())
 }

@@ -14,6 +14,8 @@ use super::{BlockState, account_record, bytecode, destroys_old_accounts, removes
 impl BlockState {
     /// Takes over what one transaction or system call changed.
     pub fn commit(&mut self, changes: EvmState, spec: SpecId) {
+        // In the order of addresses, though no account's effect depends on another's.
+        let changes: BTreeMap<Address, Account> = changes.into_iter().collect();
         for (address, account) in changes {
             if !account.is_touched() {
                 continue;
@@ -49,12 +51,14 @@ impl BlockState {
             slots.values.clear();
             slots.complete = true;
         }
-        for (slot, value) in account.storage {
-            if value.is_changed() {
-                slots.values.insert(slot, value.present_value);
-                self.written.insert(StateKey::Storage(address, slot));
-            }
-        }
+        let changed: BTreeMap<U256, U256> = account
+            .storage
+            .into_iter()
+            .filter(|(_, value)| value.is_changed())
+            .map(|(slot, value)| (slot, value.present_value))
+            .collect();
+        self.written.extend(changed.keys().map(|slot| StateKey::Storage(address, *slot)));
+        slots.values.extend(changed);
     }
 
     fn destroy(&mut self, address: Address, spec: SpecId) {

@@ -77,7 +77,7 @@ fn a_diff_is_read_back_from_batches_and_after_a_restart() {
             assert_eq!(reader.read_many(&keys).await.unwrap(), expected);
             // The same code again must not be set twice.
             let again = apply_diff::<deterministic::Context>(child, &diff()).await.unwrap();
-            assert_eq!(commitment(&again).code.root == commitment(&sealed).code.root, false);
+            assert_ne!(commitment(&again).code.root, commitment(&sealed).code.root);
             databases.apply(sealed.clone()).await;
             assert!(databases.finalize().await.durable().await);
             assert_eq!(committed(&databases).await, commitment(&sealed));

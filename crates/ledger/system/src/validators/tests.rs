@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{Log, keccak256};
+use alloy_primitives::{Log, b256, keccak256};
 use alloy_sol_types::{SolCall, SolError, SolEvent, SolValue};
 use native::{BlockContext, CallContext, MemoryHost, layout::erc7201};
 use types::{ValidatorKey, ValidatorSet};
@@ -35,7 +35,19 @@ fn view<C: SolCall>(host: &mut MemoryHost, number: u64, call: C) -> C::Return {
 }
 
 fn keys(numbers: &[u8]) -> Vec<B256> {
-    numbers.iter().map(|number| B256::repeat_byte(*number)).collect()
+    numbers.iter().copied().map(key).collect()
+}
+
+/// A key that consensus takes, so that keys are in the order of their numbers.
+fn key(number: u8) -> B256 {
+    (0..=255)
+        .map(|second| {
+            let mut key = B256::ZERO;
+            key[..2].copy_from_slice(&[number, second]);
+            key
+        })
+        .find(|key| check_validator_key(&ValidatorKey(key.0)).is_ok())
+        .unwrap()
 }
 
 fn initialised() -> MemoryHost {
@@ -64,9 +76,9 @@ fn views_answer_what_was_initialised() {
     assert_eq!(view(host, 200, IValidators::currentEpochCall {}), 1);
     assert_eq!(view(host, 5, IValidators::epochLengthCall {}), 200);
     assert_eq!(view(host, 5, IValidators::validatorCountCall {}), U256::from(3));
-    assert!(view(host, 5, IValidators::isValidatorCall { key: B256::repeat_byte(2) }));
-    assert!(!view(host, 5, IValidators::isValidatorCall { key: B256::repeat_byte(4) }));
-    let name = |number| IValidators::organisationOfCall { key: B256::repeat_byte(number) };
+    assert!(view(host, 5, IValidators::isValidatorCall { key: key(2) }));
+    assert!(!view(host, 5, IValidators::isValidatorCall { key: key(4) }));
+    let name = |number| IValidators::organisationOfCall { key: key(number) };
     assert_eq!(view(host, 5, name(3)), "three");
     assert_eq!(view(host, 5, name(1)), "合契一号机构".repeat(3));
     assert_eq!(view(host, 5, name(9)), "");
@@ -115,9 +127,15 @@ fn refusals_are_typed() {
     send(host, ADMIN_ACCOUNT, 5, set_next(&many[..100])).unwrap();
     refused(
         send(host, ADMIN_ACCOUNT, 5, set_next(&[5, 6, 5])),
-        IValidators::DuplicateKey { key: B256::repeat_byte(5) }.abi_encode(),
+        IValidators::DuplicateKey { key: key(5) }.abi_encode(),
     );
-    refused(send(host, ADMIN_ACCOUNT, 5, set_next(&[5, 0])), IValidators::ZeroKey {}.abi_encode());
+    let with = |other: B256| IValidators::setNextValidatorsCall { keys: vec![key(5), other] };
+    refused(send(host, ADMIN_ACCOUNT, 5, with(B256::ZERO)), IValidators::ZeroKey {}.abi_encode());
+    for key in unusable_keys() {
+        let result = send(host, ADMIN_ACCOUNT, 5, with(key));
+        refused(result, IValidators::InvalidKey { key }.abi_encode());
+    }
+    assert_eq!(view(host, 5, IValidators::getNextValidatorsCall {}), keys(&many[..100]));
     let again = IValidatorsSystem::initializeCall {
         keys: keys(&[1]),
         organisations: vec![String::new()],
@@ -125,6 +143,52 @@ fn refusals_are_typed() {
         epochLength: 4,
     };
     refused(send(host, SYSTEM_ADDRESS, 5, again), vec![]);
+}
+
+/// Keys that consensus refuses: the identity (of order 1), a point of order 8, y = 3 in its second
+/// encoding, and no point of the curve.
+fn unusable_keys() -> [B256; 4] {
+    let mut identity = B256::ZERO;
+    identity[0] = 1;
+    let order_8 = b256!("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a");
+    let not_canonical = b256!("f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f");
+    [identity, order_8, not_canonical, B256::repeat_byte(0xff)]
+}
+
+#[test]
+fn the_first_set_is_checked_as_every_other() {
+    for key in unusable_keys() {
+        let call = IValidatorsSystem::initializeCall {
+            keys: vec![key],
+            organisations: vec![String::new()],
+            admin: ADMIN_ACCOUNT,
+            epochLength: 4,
+        };
+        let error = IValidators::InvalidKey { key }.abi_encode();
+        let result = send(&mut MemoryHost::default(), SYSTEM_ADDRESS, 1, call);
+        assert_eq!(result, Err(Failure::Revert(error.into())));
+    }
+}
+
+#[test]
+fn each_checked_key_costs_gas() {
+    let used = |count: u8| {
+        let mut host = initialised();
+        let input = set_next(&(1..=count).collect::<Vec<_>>()).abi_encode();
+        let call = CallContext {
+            caller: ADMIN_ACCOUNT,
+            target: ADDRESS,
+            is_static: false,
+            gas_limit: GAS,
+        };
+        let mut context = Context::new(call, BlockContext::default(), &mut host);
+        Validators.call(&mut context, &input).unwrap();
+        GAS - context.gas_remaining()
+    };
+    // A key more is a slot, and a word in the input and in the event.
+    let others = native::gas::WRITE_NEW + native::gas::READ_COLD;
+    let (two, three) = (used(2), used(3));
+    assert!(three - two >= KEY_CHECK_GAS + others, "{}", three - two);
 }
 
 #[test]
@@ -182,7 +246,7 @@ fn the_layout_is_as_it_was() {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes::<32>()).collect();
         U256::from_be_bytes(keccak256(bytes).0)
     };
-    let key = |number: u8| U256::from_be_bytes([number; 32]);
+    let key = |number: u8| U256::from_be_bytes(key(number).0);
     let root = |offset: u64| ROOT + U256::from(offset);
     let text = |number: u8| hash(&[key(number), root(4)]);
     let short = |name: &str| {
@@ -232,7 +296,7 @@ fn the_stored_set_reads_what_the_contract_wrote() {
     let value = |slot: U256| host.storage.get(&(ADDRESS, slot)).copied().unwrap_or_default();
     let slots = StoredSet::key_slots(value(StoredSet::length_slot()));
     let set = StoredSet::decode(slots.into_iter().map(value)).unwrap();
-    let expected = [1u8, 2, 3].map(|number| ValidatorKey([number; 32])).to_vec();
+    let expected = [1u8, 2, 3].map(|number| ValidatorKey(key(number).0)).to_vec();
     assert_eq!(set, ValidatorSet::new(expected).unwrap());
     assert_eq!(StoredSet::key_slots(U256::MAX).len(), VALIDATORS_MAX);
     assert!(StoredSet::decode([]).is_err());
@@ -270,6 +334,7 @@ fn the_interface_is_as_published() {
     assert_eq!(IValidatorsCalls::SELECTORS.len(), functions.len(), "none is missing above");
     assert_eq!(NextValidatorsSet::SIGNATURE, "NextValidatorsSet(uint64,bytes32[])");
     assert_eq!(NotAdmin::SIGNATURE, "NotAdmin(address,address)");
+    assert_eq!(InvalidKey::SIGNATURE, "InvalidKey(bytes32)");
     let published = include_str!("../../interfaces/IValidators.sol");
     for signature in functions {
         let name = signature.split('(').next().unwrap();

@@ -9,15 +9,15 @@ use super::super::{InvalidBlock, Mode};
 use crate::{
     BEACON_ROOTS_ADDRESS, DriveError, HISTORY_ADDRESS, check_genesis,
     predeploys::predeploys,
-    testing::{Chain, call, dynamic, genesis, key},
+    testing::{Chain, call, dynamic, genesis, key, validator_key},
 };
 
 fn set(numbers: &[u8]) -> ValidatorSet {
-    ValidatorSet::new(numbers.iter().map(|number| ValidatorKey([*number; 32])).collect()).unwrap()
+    ValidatorSet::new(numbers.iter().copied().map(validator_key).collect()).unwrap()
 }
 
 fn set_next(nonce: u64, numbers: &[u8]) -> std::sync::Arc<types::Transaction> {
-    let keys = numbers.iter().map(|number| B256::repeat_byte(*number)).collect();
+    let keys = numbers.iter().map(|number| B256::from(validator_key(*number).0)).collect();
     let input = IValidators::setNextValidatorsCall { keys }.abi_encode();
     call(&key(9), nonce, validators::ADDRESS, input.into())
 }
@@ -97,11 +97,16 @@ fn a_genesis_file_is_checked_before_it_is_used() {
     long.validators[0].organisation = "x".repeat(257);
     let mut zero = genesis();
     zero.validators[1].key = ValidatorKey::default();
+    let mut small_order = genesis();
+    small_order.validators[1].key.0 = [0; 32];
+    small_order.validators[1].key.0[0] = 1;
+    let mut no_point = genesis();
+    no_point.validators[3].key = ValidatorKey([0xff; 32]);
     let mut storage = genesis();
     let account =
         AllocatedAccount { storage: [(U256::ONE, U256::ONE)].into(), ..Default::default() };
     storage.allocation.insert(Address::repeat_byte(4), account);
-    for file in [long, zero, storage] {
+    for file in [long, zero, small_order, no_point, storage] {
         assert!(matches!(check_genesis(&file), Err(InvalidBlock::Genesis(_))));
     }
 }
@@ -126,6 +131,23 @@ fn a_validator_change_acts_at_the_epochs_end() {
     assert_eq!(chain.number, 10);
     let block = chain.block(vec![set_next(1, &[8])]);
     assert_eq!(block.next_validators, Some(set(&[8])));
+}
+
+#[test]
+fn a_key_that_consensus_refuses_is_no_validators() {
+    let mut chain = Chain::new(genesis());
+    let mut identity = B256::ZERO; // y = 1, of order 1
+    identity[0] = 1;
+    let keys = vec![B256::from(validator_key(2).0), identity];
+    let input = IValidators::setNextValidatorsCall { keys }.abi_encode();
+    let block = chain.block(vec![call(&key(9), 0, validators::ADDRESS, input.into())]);
+    assert!(!block.results[0].success);
+    let expected =
+        alloy_sol_types::SolError::abi_encode(&IValidators::InvalidKey { key: identity });
+    assert_eq!(block.results[0].failure_output[..], expected);
+    chain.block(vec![]);
+    let next = chain.block(vec![]).next_validators;
+    assert_eq!(next, Some(set(&[1, 2, 3, 4])), "the next epoch keeps its validators");
 }
 
 #[test]

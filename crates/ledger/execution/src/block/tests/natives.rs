@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy_consensus::TxEip7702;
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_primitives::{Address, Bytes, TxKind, U256};
 use alloy_sol_types::{SolCall as _, SolError as _};
 use futures::executor::block_on;
 use system::validators::{self, IValidators};
@@ -11,7 +11,7 @@ use system::validators::{self, IValidators};
 use super::super::*;
 use crate::{
     CallGate, FrameKind, FrameStart, GateRefusal, drive,
-    testing::{CHAIN_ID, Chain, call, dynamic, forwarder, genesis, init_code, key},
+    testing::{CHAIN_ID, Chain, call, dynamic, forwarder, genesis, init_code, key, validator_key},
 };
 
 fn deploy(chain: &mut Chain, nonce: u64, runtime: &[u8]) -> Address {
@@ -51,7 +51,7 @@ fn a_static_call_cannot_write() {
     let mut file = genesis();
     // The forwarder itself is the admin.
     file.validator_admin = key(1).address.create(0);
-    let input = IValidators::setNextValidatorsCall { keys: vec![B256::repeat_byte(3)] };
+    let input = IValidators::setNextValidatorsCall { keys: vec![validator_key(3).0.into()] };
     let input: Bytes = input.abi_encode().into();
     for (operation, flag) in [(0xfa, 1), (0xf1, 2)] {
         let mut chain = Chain::new(file.clone());

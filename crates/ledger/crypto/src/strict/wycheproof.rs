@@ -1,14 +1,15 @@
+//! Project Wycheproof's verdicts on Ed25519 signatures.
+
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::*;
+use super::StrictKey;
 
 /// Project Wycheproof's Ed25519 vectors: in the folder that `HEQI_VECTORS` names, else beside the
 /// repository. They are no part of the repository; without them the test runs only where it must.
-#[allow(clippy::disallowed_methods)] // where the vectors are is no part of the product
 fn wycheproof() -> Option<Value> {
     let folder = std::env::var_os("HEQI_VECTORS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/vectors"),

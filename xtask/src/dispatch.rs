@@ -45,6 +45,32 @@ pub fn package(name: &str, arguments: &[String]) -> Result<ExitCode> {
     hand_over(command)
 }
 
+/// Runs the program of package `name` in release on a node built in release, unless the arguments
+/// name a network.
+pub fn on_node(name: &str, arguments: &[String]) -> Result<ExitCode> {
+    let named = ["--devnet", "--rpc", "--heqi", "--help"];
+    if arguments.iter().any(|argument| named.contains(&argument.as_str())) {
+        return package(name, arguments);
+    }
+    let workspace = Workspace::read()?;
+    let mut build = cargo(&workspace.root);
+    build.args(["build", "--release", "--package", "heqi"]);
+    ensure!(build.status()?.success(), "the node does not build; see the compiler's output above");
+    let node = workspace.target.join("release").join("heqi");
+    let option = if name == "processes" { "--heqi" } else { "--devnet" };
+    let mut all = vec![option.to_owned(), node.to_string_lossy().into_owned()];
+    all.extend_from_slice(arguments);
+    package(name, &all)
+}
+
+/// Runs the tests of package `name` in release.
+pub fn tests(name: &str, arguments: &[String]) -> Result<ExitCode> {
+    let workspace = Workspace::read()?;
+    let mut command = cargo(&workspace.root);
+    command.args(["test", "--release", "--package", name, "--"]).args(arguments);
+    hand_over(command)
+}
+
 /// The program of package `name` as the unit tests have built most of it.
 pub fn debug_program(workspace: &Workspace, name: &str, arguments: &[String]) -> Command {
     let mut command = cargo(&workspace.root);

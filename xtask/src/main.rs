@@ -5,6 +5,7 @@ mod check;
 mod clients;
 mod dispatch;
 mod edges;
+mod fuzz;
 mod metadata;
 mod process;
 mod suite;
@@ -25,8 +26,10 @@ usage: cargo xtask <verb> [arguments]
   tidy         the part of check that compiles nothing
   conformance  outside test vectors: state-tests [--filter TEXT] | import-chain
   clients      ethers, viem, cast and forge against a network (arguments go to run.mjs)
+  fuzz         coverage-guided fuzzing of decoders: [--seconds N] [TARGET …]
   sim          whole networks in the deterministic runtime
-  crash        kill -9 of real processes under load
+  crash        kill -9 of real processes under load: [--rounds N] [--seed S]
+  processes    bad input, full disks and signals on real processes
   bench        load through JSON-RPC, figures at the end";
 
 fn main() -> Result<ExitCode> {
@@ -38,9 +41,11 @@ fn main() -> Result<ExitCode> {
         "test" => test::run(),
         "check" => check::run(),
         "tidy" => check::run_quick(),
-        "conformance" | "crash" => dispatch::package(&verb, &rest),
-        "bench" => dispatch::package("load", &rest),
-        "sim" => dispatch::package("simulation", &rest),
+        "conformance" => dispatch::package(&verb, &rest),
+        "crash" | "processes" => dispatch::on_node(&verb, &rest),
+        "bench" => dispatch::on_node("load", &rest),
+        "sim" => dispatch::tests("simulation", &rest),
+        "fuzz" => fuzz::run(&rest),
         "clients" => clients::run_alone(&rest),
         "" | "help" | "-h" | "--help" => {
             println!("{USAGE}");

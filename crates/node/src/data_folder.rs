@@ -138,6 +138,21 @@ pub fn write_probe(path: &Path) -> Result<(), NodeError> {
     Ok(())
 }
 
+/// Bytes free below which whatever just failed is put down to the full disk.
+const FULL_BYTES: u64 = 1024 * 1024;
+
+/// What is wrong with the store in `path` at this moment, if anything is: libraries report a failed
+/// write without its cause.
+pub fn trouble(path: &Path) -> Option<NodeError> {
+    let free_bytes = disk::free_bytes(path).filter(|free| *free < FULL_BYTES);
+    let full = free_bytes.map(|free_bytes| NodeError::DiskFull {
+        path: path.to_path_buf(),
+        free_bytes,
+        needed_bytes: disk::FREE_BYTES_MIN,
+    });
+    full.or_else(|| write_probe(path).err())
+}
+
 fn check_space(path: &Path) -> Result<(), NodeError> {
     match disk::free_bytes(path) {
         Some(free_bytes) if free_bytes < disk::FREE_BYTES_MIN => Err(NodeError::DiskFull {

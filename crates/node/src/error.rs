@@ -118,6 +118,16 @@ pub enum NodeError {
         /// What the system said.
         source: io::Error,
     },
+    /// The host name of a peer is not known.
+    #[error("peer address {host}:{port}: {cause}")]
+    PeerName {
+        /// Host name.
+        host: String,
+        /// Port.
+        port: u16,
+        /// What the resolver said.
+        cause: String,
+    },
     /// The ledger did not start.
     #[error("ledger could not start: {0}")]
     LedgerStart(String),
@@ -204,6 +214,7 @@ impl NodeError {
             Self::DiskFull { .. } => error_code::DISK_FULL,
             Self::Address { purpose: AddressPurpose::Rpc, .. } => error_code::RPC_ADDRESS,
             Self::Address { purpose: AddressPurpose::P2p, .. } => error_code::P2P_ADDRESS,
+            Self::PeerName { .. } => error_code::PEER_NAME,
             Self::LedgerStart(_) => error_code::LEDGER_START,
             Self::LedgerEnded(_) => error_code::LEDGER_ENDED,
             Self::StopTimeout(_) => error_code::STOP_TIMEOUT,
@@ -255,6 +266,9 @@ impl NodeError {
                 ),
                 _ => format!("change {} to an address of this machine", purpose.name()),
             },
+            Self::PeerName { host, .. } => format!(
+                "check the name (getent hosts {host}) and the machine's name service, or give the IP address in [[p2p.peers]]"
+            ),
             Self::LedgerStart(_) | Self::LedgerEnded(_) => {
                 "the log lines above name the part; start the node again, and report it if it repeats".into()
             }

@@ -65,6 +65,12 @@ codes! {
     DATA_FOLDER_NEWER = "NOD-0019", "data folder written by a later release";
     /// The system refused a resource that the node needs.
     SYSTEM_RESOURCE = "NOD-0020", "system resource refused";
+    /// None of the configured peers is connected.
+    NO_PEER = "NOD-0021", "no peer accepts this node";
+    /// A validator is not connected.
+    VALIDATOR_MISSING = "NOD-0022", "validator not connected";
+    /// A peer's host name cannot be resolved.
+    PEER_NAME = "NOD-0023", "name of a peer cannot be resolved";
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Whether a node is ready, and why not. Pure: what was seen goes in, reasons come out.
 
+use alloy_primitives::B256;
 use serde::Serialize;
 
 /// Blocks that this node may be behind what it knows to be final and still be ready.
@@ -18,6 +19,10 @@ pub struct Observation {
     pub finalized_height: u64,
     /// Connected peers.
     pub peers: usize,
+    /// Peers in the configuration.
+    pub peers_configured: usize,
+    /// Hash of block 0: nodes with another one refuse each other.
+    pub genesis_hash: B256,
     /// Whether this node votes.
     pub voting: bool,
     /// Current epoch.
@@ -40,6 +45,17 @@ impl Observation {
     /// Validators that are connected.
     pub fn validators_connected(&self) -> usize {
         self.validators.iter().filter(|(_, connected)| *connected).count()
+    }
+
+    /// Organisations of the validators that are not connected.
+    pub fn validators_missing(&self) -> impl Iterator<Item = &str> {
+        let missing = self.validators.iter().filter(|(_, connected)| !connected);
+        missing.map(|(organisation, _)| organisation.as_str())
+    }
+
+    /// Whether this node should have peers and has none.
+    pub fn is_alone(&self) -> bool {
+        self.peers == 0 && self.peers_configured > 0
     }
 }
 
@@ -92,14 +108,18 @@ pub fn reasons(
     }
     if let Some(seen) = observation {
         progress(seen, now_ms, heartbeat_ms, &mut add);
+        if seen.is_alone() {
+            add(
+                "no_peers",
+                format!(
+                    "no peer accepts this node: check genesis hash {}, clocks, addresses",
+                    seen.genesis_hash
+                ),
+            );
+        }
         let connected = seen.validators_connected();
         if connected < seen.quorum {
-            let missing: Vec<&str> = seen
-                .validators
-                .iter()
-                .filter(|(_, connected)| !connected)
-                .map(|(organisation, _)| organisation.as_str())
-                .collect();
+            let missing: Vec<&str> = seen.validators_missing().collect();
             add(
                 "too_few_peers",
                 format!(
@@ -147,6 +167,8 @@ mod tests {
             head_number: 20,
             head_time_ms: 1_000_000,
             finalized_height: 20,
+            peers: 3,
+            peers_configured: 3,
             quorum: 3,
             validators: (0..4).map(|n| (format!("Org {n}"), true)).collect(),
             ..Observation::default()
@@ -175,6 +197,10 @@ mod tests {
         assert_eq!(words(Some(&healthy()), 1_060_001), ["syncing"]);
         let stalled = Observation { stalled: Some("no quorum".into()), ..healthy() };
         assert_eq!(words(Some(&stalled), 1_000_000), ["stalled"]);
+        let alone = Observation { peers: 0, ..healthy() };
+        assert_eq!(words(Some(&alone), 1_000_000), ["no_peers"]);
+        let single = Observation { peers: 0, peers_configured: 0, ..healthy() };
+        assert!(words(Some(&single), 1_000_000).is_empty(), "a network of one has no peers");
         for (phase, word) in [(Phase::Starting, "starting"), (Phase::Stopping, "stopping")] {
             let found = reasons(phase, &StoreHealth::default(), None, 0, 15_000);
             assert_eq!(found.len(), 1);

@@ -121,28 +121,36 @@ fn engine_config(settings: LedgerSettings) -> Result<engine::Config, NodeError> 
 fn resolve(address: &PeerAddress) -> Result<SocketAddr, NodeError> {
     match address {
         PeerAddress::Socket(address) => Ok(*address),
-        PeerAddress::Name { host, port } => (host.as_str(), *port)
-            .to_socket_addrs()
-            .map_err(|error| format!("peer {host}:{port}: {error}"))
-            .and_then(|mut found| found.next().ok_or(format!("peer {host}:{port}: no address")))
-            .map_err(NodeError::LedgerStart),
+        PeerAddress::Name { host, port } => {
+            let refused =
+                |cause: String| NodeError::PeerName { host: host.clone(), port: *port, cause };
+            let mut found = (host.as_str(), *port)
+                .to_socket_addrs()
+                .map_err(|error| refused(error.to_string()))?;
+            found.next().ok_or_else(|| refused("the name has no address".into()))
+        }
     }
 }
 
 /// Health and metrics of a running ledger.
-struct LedgerObserver(Arc<dyn Ledger>);
+struct LedgerObserver {
+    ledger: Arc<dyn Ledger>,
+    peers_configured: usize,
+}
 
 impl Observe for LedgerObserver {
     fn observe(&self) -> BoxFuture<'_, Observation> {
         Box::pin(async {
-            let head = self.0.head();
-            let status = self.0.consensus_status().await;
-            let pool = self.0.pool().status();
+            let head = self.ledger.head();
+            let status = self.ledger.consensus_status().await;
+            let pool = self.ledger.pool().status();
             Observation {
                 head_number: head.number,
                 head_time_ms: head.time_ms,
                 finalized_height: status.finalized_height,
-                peers: self.0.peer_count(),
+                peers: self.ledger.peer_count(),
+                peers_configured: self.peers_configured,
+                genesis_hash: self.ledger.genesis_hash(),
                 voting: status.voting,
                 epoch: status.epoch,
                 view: status.view,
@@ -164,6 +172,7 @@ impl Observe for LedgerObserver {
 pub fn serving(
     ledger: Arc<dyn Ledger>,
     config: &RpcConfig,
+    peers_configured: usize,
     state: &NodeState,
     stopping: tokio::sync::watch::Receiver<bool>,
 ) -> Serving {
@@ -183,7 +192,7 @@ pub fn serving(
     };
     Serving {
         router: rpc::router_until(ledger.clone(), settings, metrics, stopping),
-        observe: Arc::new(LedgerObserver(ledger)),
+        observe: Arc::new(LedgerObserver { ledger, peers_configured }),
         heartbeat_ms,
     }
 }

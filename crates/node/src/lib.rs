@@ -15,6 +15,8 @@ pub mod health;
 mod ledger_link;
 pub mod logs;
 mod metrics;
+mod open_files;
+mod peers;
 pub mod run;
 mod server;
 mod stop;

@@ -3,11 +3,16 @@
 
 mod json;
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, path::Path};
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::config::{LogConfig, LogFormat};
+use crate::{
+    config::{LogConfig, LogFormat},
+    data_folder,
+    error::NodeError,
+    error_code::{self, ErrorCode},
+};
 
 /// Environment variable that wins over `log.level`.
 pub const LOG_VARIABLE: &str = "HEQI_LOG";
@@ -46,6 +51,23 @@ pub fn is_json(config: &LogConfig) -> bool {
     }
 }
 
+/// Libraries speak of their insides at `info`, thousands of lines that tell an operator nothing;
+/// below that they warn of an empty store at each first start. They are raised to these levels
+/// unless a directive for them is given.
+const LIBRARY_DIRECTIVES: &str = "commonware=warn,commonware_storage::qmdb=error,fjall=warn,lsm_tree=warn,hyper=warn,tungstenite=warn";
+
+/// `level` with quiet libraries. A later directive for the same target wins, so whoever names a
+/// library gets it.
+fn with_libraries(level: &str) -> String {
+    let quieter = |directive: &str| {
+        ["off", "error"].iter().any(|name| directive.trim().eq_ignore_ascii_case(name))
+    };
+    match level.split(',').any(quieter) {
+        true => level.to_string(),
+        false => format!("{LIBRARY_DIRECTIVES},{level}"),
+    }
+}
+
 /// Starts logging for the whole process. Later calls change nothing.
 ///
 /// # Errors
@@ -58,7 +80,7 @@ pub fn start(config: &LogConfig, origin: LogOrigin) -> Result<(), String> {
         }
         _ => config.level.clone(),
     };
-    let filter = EnvFilter::builder().parse_lossy(level);
+    let filter = EnvFilter::builder().parse_lossy(with_libraries(&level));
     let registry = tracing_subscriber::registry().with(filter);
     // An error means that a subscriber is there already, as in tests: it stays.
     let _ = if is_json(config) {
@@ -74,28 +96,54 @@ pub fn start(config: &LogConfig, origin: LogOrigin) -> Result<(), String> {
 /// harm, while a restart continues from what is final. A panic on a thread that answers requests
 /// ([`REQUEST_THREAD`]) is logged and ends that request only: such threads only read, and a
 /// caller must not be able to stop consensus.
-pub fn end_process_on_panic() {
-    std::panic::set_hook(Box::new(|info| {
-        let text = panic_text(info.payload());
+///
+/// The ledger library ends itself in this way when it cannot write: a full or read-only disk under
+/// `data_dir` is no defect and gets its own code, next step and exit code.
+pub fn end_process_on_panic(data_dir: &Path) {
+    let data_dir = data_dir.to_path_buf();
+    std::panic::set_hook(Box::new(move |info| {
+        let cause = panic_text(info.payload());
         let place = info.location().map(ToString::to_string).unwrap_or_default();
-        let code = match is_disk_full(&text) {
-            true => crate::error_code::DISK_FULL,
-            false => crate::error_code::INTERNAL,
-        };
-        let next = match is_disk_full(&text) {
-            true => "free space, then start the node again; it continues where it was",
-            false => "start the node again; report this line if it repeats",
-        };
-        tracing::error!(code = code.id, place, next, "{text}");
-        if std::thread::current().name() == Some(REQUEST_THREAD) {
+        let on_request_thread = std::thread::current().name() == Some(REQUEST_THREAD);
+        let found = ending(&data_dir, &cause);
+        let (code, text, next) = (found.code, &found.text, &found.next);
+        tracing::error!(code = code.id, place, cause, next, "{text}");
+        if on_request_thread {
             return;
         }
         // For the case that no logs are written yet.
         if !tracing::enabled!(tracing::Level::ERROR) {
             eprintln!("error[{code}]: {text} ({place})\n  next: {next}");
         }
-        std::process::exit(PANIC_EXIT_CODE);
+        std::process::exit(found.exit_code);
     }));
+}
+
+/// What a panic is reported as.
+struct Ending {
+    code: ErrorCode,
+    text: String,
+    next: String,
+    exit_code: i32,
+}
+
+fn ending(data_dir: &Path, cause: &str) -> Ending {
+    let full = || NodeError::storage(data_dir, "write", &std::io::ErrorKind::StorageFull.into());
+    let storage = data_folder::trouble(data_dir).or_else(|| is_disk_full(cause).then(full));
+    match storage {
+        Some(error) => Ending {
+            code: error.code(),
+            text: error.to_string(),
+            next: error.next_step(),
+            exit_code: STORAGE_EXIT_CODE,
+        },
+        None => Ending {
+            code: error_code::INTERNAL,
+            text: cause.to_string(),
+            next: "start the node again; report this line if it repeats".into(),
+            exit_code: PANIC_EXIT_CODE,
+        },
+    }
 }
 
 /// Name of the threads that answer requests.
@@ -103,6 +151,8 @@ pub const REQUEST_THREAD: &str = "heqi-rpc";
 
 /// Exit code of a process that ended because of a defect.
 pub const PANIC_EXIT_CODE: i32 = 101;
+/// Exit code of a process that ended because its disk is full or cannot be written.
+const STORAGE_EXIT_CODE: i32 = 1;
 
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload
@@ -131,6 +181,34 @@ mod tests {
         for bad in ["", " ", "info,consensus=loud", "=", "info,a=b=c"] {
             assert!(check_level(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn libraries_are_quiet_unless_named() {
+        let filter = |level: &str| {
+            let parsed = EnvFilter::builder().parse_lossy(with_libraries(level)).to_string();
+            let mut parts: Vec<String> = parsed.split(',').map(String::from).collect();
+            parts.sort();
+            parts
+        };
+        let has = |level: &str, part: &str| filter(level).iter().any(|found| found == part);
+        assert!(has("info", "commonware=warn") && has("info", "info"));
+        assert!(has("debug", "fjall=warn") && has("debug,fjall=debug", "fjall=debug"));
+        assert!(!has("debug,fjall=debug", "fjall=warn"));
+        assert_eq!(filter("error"), ["error"]);
+        assert_eq!(filter("off"), ["off"]);
+    }
+
+    #[test]
+    fn a_panic_is_put_down_to_the_store_only_where_the_store_is_broken() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = ending(folder.path(), "index out of bounds");
+        assert_eq!((found.code.id, found.exit_code), ("NOD-0018", PANIC_EXIT_CODE));
+        assert_eq!(found.text, "index out of bounds");
+        let found = ending(&folder.path().join("gone"), "Runtime(WriteFailed)");
+        assert_eq!((found.code.id, found.exit_code), ("NOD-0011", STORAGE_EXIT_CODE));
+        let found = ending(folder.path(), "sync: No space left on device");
+        assert_eq!((found.code.id, found.exit_code), ("NOD-0012", STORAGE_EXIT_CODE));
     }
 
     #[test]

@@ -4,7 +4,12 @@
 //! one port is served by a second runtime with threads of its own, so that reading clients never
 //! take processor time slices that votes wait for behind them in one queue.
 
-use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use commonware_runtime::{Runner as _, Spawner as _, tokio as ledger_runtime};
 use tokio::{
@@ -22,7 +27,7 @@ use crate::{
     files,
     health::StoreHealth,
     ledger_link::{self, LedgerSettings, RunningLedger},
-    logs,
+    logs, open_files, peers,
     server::{NodeState, router},
     stop::{self, StopSignal},
 };
@@ -33,6 +38,8 @@ const DRAIN_TIME_MAX: Duration = Duration::from_millis(1_500);
 const LEDGER_STOP_TIME_MAX: Duration = Duration::from_millis(2_500);
 /// How often the store is tried.
 const STORE_INTERVAL: Duration = Duration::from_secs(10);
+/// How often free space is looked at: a ledger under load can fill what is left within seconds.
+const SPACE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a node ended.
 #[derive(Debug)]
@@ -79,7 +86,7 @@ fn start_logs(config: &Config, settings: &LedgerSettings) -> Result<(), NodeErro
         cause,
         next: format!("correct or unset {}", logs::LOG_VARIABLE),
     })?;
-    logs::end_process_on_panic();
+    logs::end_process_on_panic(&config.data_dir);
     Ok(())
 }
 
@@ -127,7 +134,9 @@ fn run_logged(
     }
     let state = Arc::new(NodeState::new(&config.organisation));
     runtime.spawn(follow_store(config.data_dir.clone(), state.clone(), stop.clone()));
-    let drained = serve(&runtime, listener, config, state.clone(), &stop)?;
+    runtime.spawn(peers::follow(state.clone(), stop.clone()));
+    let connections_max = open_files::reserve(config.rpc.connections_max)?;
+    let drained = serve(&runtime, listener, connections_max, state.clone(), &stop)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         chain_id,
@@ -148,8 +157,20 @@ fn run_logged(
     runtime.shutdown_background();
     drop(folder);
     match (result, stop.failure()) {
-        (Err(error), _) | (Ok(()), Some(error)) => Err(error),
+        (Err(error), _) | (Ok(()), Some(error)) => Err(explained(error, &config.data_dir)),
         (Ok(()), None) => Ok(()),
+    }
+}
+
+/// A part of the ledger that could not write ends without telling why.
+fn explained(error: NodeError, data_dir: &Path) -> NodeError {
+    match error {
+        NodeError::LedgerStart(_) | NodeError::LedgerEnded(_) => {
+            let Some(cause) = data_folder::trouble(data_dir) else { return error };
+            tracing::warn!(%error, "put down to the store");
+            cause
+        }
+        error => error,
     }
 }
 
@@ -165,6 +186,7 @@ async fn host(
 ) -> Result<(), NodeError> {
     use commonware_runtime::Supervisor as _;
     let stopper = context.child("stop");
+    let peers_configured = settings.peers.len();
     let started = tokio::select! {
         started = ledger_link::start(context.child("ledger"), settings) => started,
         () = stop.stopped() => return Ok(()),
@@ -179,7 +201,8 @@ async fn host(
     {
         // The RPC server starts tasks of its own, on the runtime that serves requests.
         let _inside = requests.enter();
-        state.serve(ledger_link::serving(ledger.clone(), &rpc, &state, stop.watch()));
+        let stopping = stop.watch();
+        state.serve(ledger_link::serving(ledger.clone(), &rpc, peers_configured, &state, stopping));
     }
     tracing::info!(height = ledger.head().number, "ledger running");
     tokio::select! {
@@ -217,18 +240,18 @@ fn request_runtime(threads: usize) -> Result<Runtime, NodeError> {
 fn serve(
     runtime: &Runtime,
     listener: TcpListener,
-    config: &Config,
+    connections_max: usize,
     state: Arc<NodeState>,
     stop: &StopSignal,
 ) -> Result<oneshot::Receiver<()>, NodeError> {
     let _inside = runtime.enter();
-    let address = config.rpc.listen;
+    let address = listener.local_addr().unwrap_or_else(|_| ([0, 0, 0, 0], 0).into());
     let listener = listener
         .set_nonblocking(true)
         .and_then(|()| tokio::net::TcpListener::from_std(listener))
         .map_err(|source| NodeError::Address { purpose: AddressPurpose::Rpc, address, source })?;
     let open = state.metrics().connections();
-    let listener = LimitedListener::new(listener, config.rpc.connections_max, open);
+    let listener = LimitedListener::new(listener, connections_max, open);
     let (done, drained) = oneshot::channel();
     let stop = stop.clone();
     runtime.spawn(async move {
@@ -250,15 +273,11 @@ async fn follow_store(path: PathBuf, state: Arc<NodeState>, stop: StopSignal) {
     let mut failed = false;
     loop {
         let tried = path.clone();
-        let look = move || (disk::free_bytes(&tried), data_folder::write_probe(&tried));
-        let Ok((free_bytes, probe)) = tokio::task::spawn_blocking(look).await else { return };
-        let store =
-            StoreHealth { free_bytes, write_error: probe.as_ref().err().map(ToString::to_string) };
-        state.set_store(store);
-        if let Some(free_bytes) = free_bytes.filter(|free| *free < disk::FREE_BYTES_MIN / 2) {
-            let needed_bytes = disk::FREE_BYTES_MIN;
-            return stop.fail(NodeError::DiskFull { path, free_bytes, needed_bytes });
-        }
+        let Ok(probe) = tokio::task::spawn_blocking(move || data_folder::write_probe(&tried)).await
+        else {
+            return;
+        };
+        let write_error = probe.as_ref().err().map(ToString::to_string);
         match probe {
             Err(error @ NodeError::DiskFull { .. }) => return stop.fail(error),
             Err(error) if !failed => {
@@ -268,7 +287,18 @@ async fn follow_store(path: PathBuf, state: Arc<NodeState>, stop: StopSignal) {
             Err(_) => {}
             Ok(()) => failed = false,
         }
-        tokio::time::sleep(STORE_INTERVAL).await;
+        let next_probe = tokio::time::Instant::now() + STORE_INTERVAL;
+        while tokio::time::Instant::now() < next_probe {
+            let tried = path.clone();
+            let look = move || disk::free_bytes(&tried);
+            let Ok(free_bytes) = tokio::task::spawn_blocking(look).await else { return };
+            state.set_store(StoreHealth { free_bytes, write_error: write_error.clone() });
+            if let Some(free_bytes) = free_bytes.filter(|free| *free < disk::FREE_BYTES_MIN / 2) {
+                let needed_bytes = disk::FREE_BYTES_MIN;
+                return stop.fail(NodeError::DiskFull { path, free_bytes, needed_bytes });
+            }
+            tokio::time::sleep(SPACE_INTERVAL).await;
+        }
     }
 }
 

@@ -93,17 +93,22 @@ impl NodeState {
         *locked(&self.store) = store;
     }
 
+    /// Where the node is in its life.
+    pub fn phase(&self) -> Phase {
+        *locked(&self.phase)
+    }
+
+    /// Where the ledger stands; `None` where there is none yet or it does not answer in time.
+    pub async fn observe(&self) -> Option<Observation> {
+        let serving = self.serving.get()?;
+        tokio::time::timeout(OBSERVE_TIME_MAX, serving.observe.observe()).await.ok()
+    }
+
     async fn look(&self) -> (Option<Observation>, StoreHealth, Vec<Reason>) {
-        let serving = self.serving.get();
-        let observation = match serving {
-            Some(serving) => {
-                tokio::time::timeout(OBSERVE_TIME_MAX, serving.observe.observe()).await.ok()
-            }
-            None => None,
-        };
+        let observation = self.observe().await;
         let store = locked(&self.store).clone();
-        let phase = *locked(&self.phase);
-        let heartbeat_ms = serving.map_or(0, |serving| serving.heartbeat_ms);
+        let phase = self.phase();
+        let heartbeat_ms = self.serving.get().map_or(0, |serving| serving.heartbeat_ms);
         let found = reasons(phase, &store, observation.as_ref(), now_ms(), heartbeat_ms);
         (observation, store, found)
     }

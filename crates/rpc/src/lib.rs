@@ -11,6 +11,7 @@
 mod block_id;
 mod call_request;
 mod config;
+mod decoding;
 mod envelope;
 pub mod error;
 mod filters;
@@ -40,6 +41,7 @@ use ledger_api::Ledger;
 use tokio::sync::watch;
 
 pub use config::RpcConfig;
+pub use decoding::{ParsedBody, parse_body};
 pub use http::guard_hosts;
 pub use methods::{MethodInfo, Tier, method_list};
 pub use metrics::RpcMetrics;

@@ -26,11 +26,7 @@ pub fn stay(
     interrupted: &Receiver<()>,
     output: Output,
 ) -> Result<(), CliError> {
-    loop {
-        match interrupted.recv_timeout(LOOK_INTERVAL) {
-            Err(RecvTimeoutError::Timeout) => {}
-            _ => break,
-        }
+    while interrupted.recv_timeout(LOOK_INTERVAL) == Err(RecvTimeoutError::Timeout) {
         if devnet.down_request().exists() {
             break;
         }

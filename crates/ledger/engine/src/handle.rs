@@ -26,8 +26,8 @@ use crate::{
 const PROOF_KEYS_MAX: usize = 64;
 /// Attempts to prove at a head that keeps moving.
 const PROOF_ATTEMPTS_MAX: usize = 16;
-/// Leader time-outs without a vote after which a validator counts as away.
-const AWAY_TIMEOUTS: u64 = 3;
+/// Leader time-outs beyond a heartbeat after which the ledger counts as stalled.
+const STALL_TIMEOUTS: u64 = 3;
 
 /// Names of the peers with a connection, as the network reports them.
 pub(crate) type ConnectedPeers = Arc<dyn Fn() -> Vec<ValidatorKey> + Send + Sync>;
@@ -166,7 +166,7 @@ impl LedgerHandle {
         ConsensusStatus {
             epoch,
             view: if seen.epoch == epoch { seen.view } else { 0 },
-            finalized_height: head.number,
+            finalized_height: seen.tip.max(head.number),
             voting: keys.contains(&self.own_key),
             own_key: Some(self.own_key),
             leader: None,
@@ -179,21 +179,19 @@ impl LedgerHandle {
     /// Why no block came for longer than a healthy ledger ever takes.
     fn stalled(&self, now: u64, head: Head, validators: &[ValidatorStatus]) -> Option<String> {
         let parameters = &self.core.genesis.parameters;
-        let patience = parameters.heartbeat_ms + AWAY_TIMEOUTS * parameters.leader_timeout_ms;
+        let patience = parameters.heartbeat_ms + STALL_TIMEOUTS * parameters.leader_timeout_ms;
         let age = now.saturating_sub(head.time_ms);
         if age <= patience {
             return None;
         }
-        let away_after = AWAY_TIMEOUTS * parameters.leader_timeout_ms;
         let away: Vec<&str> = validators
             .iter()
-            .filter(|status| status.validator.key != self.own_key)
-            .filter(|status| status.last_vote_ms.is_none_or(|age| age > away_after))
+            .filter(|status| !status.connected)
             .map(|status| status.validator.organisation.as_str())
             .collect();
         let needed = quorum(validators.len());
         Some(format!(
-            "no block for {} s: {} of {} validators are heard of, {needed} are needed; missing: {}",
+            "no block for {} s: {} of {} validators are connected, {needed} are needed; missing: {}",
             age / 1000,
             validators.len() - away.len(),
             validators.len(),

@@ -1,5 +1,7 @@
 //! Putting a ledger together.
 
+mod parts;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use alloy_primitives::B256;
@@ -7,27 +9,22 @@ use chain::{ChainError, ChainStore, FinalizedBlock};
 use commonware_broadcast::buffered;
 use commonware_consensus::{
     Reporters,
-    marshal::{self, core::Actor as MarshalActor, resolver::p2p as backfill, standard::Deferred},
+    marshal::{core::Actor as MarshalActor, resolver::p2p as backfill, standard::Deferred},
+    types::{FixedEpocher, Height},
 };
-use commonware_cryptography::{Digested, Digestible as _, Signer as _, certificate::Verifier as _};
-use commonware_glue::stateful::{
-    self, Stateful, SyncPlan,
-    db::{DatabaseSet, SyncEngineConfig},
-};
-use commonware_p2p::{Blocker, Provider, Receiver, Sender, utils::mux::Muxer};
+use commonware_cryptography::{Digested, Digestible as _};
+use commonware_glue::stateful::{Stateful, SyncPlan, db::DatabaseSet};
+use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Rayon;
 use commonware_runtime::{
     Clock, Handle, Metrics, Network, Resolver, Spawner, Storage, Strategizer, Supervisor,
-    buffer::paged::CacheRef,
 };
-use commonware_storage::{archive::prunable, translator::EightCap};
-use commonware_utils::{NZDuration, NZU16, NZU64, NZUsize};
 use consensus::{
     BlockError, ConsensusBlock, EpochSchemes, KeyError, PeerSets, PublicKey, RegisterError,
-    StrictScheme, Variant,
+    Variant,
     orchestrator::{self, OrchestratorError},
     pacing::{Paced, Rhythm},
-    settings::{self, Timeouts},
+    settings::Timeouts,
     validator_key,
 };
 use execution::{InvalidBlock, check_genesis, validate::TransactionRules};
@@ -37,11 +34,10 @@ use pool::{
     gossip::{Gossip, GossipConfig},
 };
 use rand_core::CryptoRng;
-use state::qmdb::{
-    AccountsDb, CodeDb, Databases, StateConfig, StorageDb, database_config, empty_commitment,
-};
+use state::qmdb::{Databases, empty_commitment};
 use types::{Genesis, GenesisError, Namespace, ValidatorKey};
 
+use self::parts::Parts;
 use crate::{
     Config,
     application::{App, head_of},
@@ -51,8 +47,8 @@ use crate::{
     handle::{ConnectedPeers, LedgerHandle},
     head::HeadSignal,
     latest::Latest,
-    network::{self, Mesh, SYNC_OPERATIONS_MAX},
-    status::Observed,
+    network::{self, Mesh},
+    status::{Observed, TipReporter},
     syncing,
     validators::StateValidators,
     work::LedgerWork,
@@ -79,23 +75,6 @@ impl<E> Runtime for E where
 
 /// Read handles of the state databases, as the library hands them to the application.
 pub(crate) type Readers<E> = <Databases<E> as DatabaseSet<E>>::Readers;
-
-/// Bytes of one page of the shared cache.
-const PAGE_BYTES: std::num::NonZeroU16 = NZU16!(4_096);
-/// Write and replay buffers of the consensus stores, bytes.
-const BUFFER_BYTES: std::num::NonZeroUsize = NZUsize!(256 * 1024);
-/// Messages in the mailbox of each actor.
-const MAILBOX_MAX: std::num::NonZeroUsize = NZUsize!(1_024);
-/// Blocks of one peer kept until they are asked for.
-const BUFFERED_BLOCKS_MAX: usize = 32;
-/// Blocks fetched at a time to fill a gap.
-const REPAIR_BLOCKS_MAX: std::num::NonZeroUsize = NZUsize!(32);
-/// Blocks per section of the consensus archives.
-const SECTION_BLOCKS: std::num::NonZeroU64 = NZU64!(256);
-/// How long a peer may take to answer.
-const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
-/// Pause before a request is repeated.
-const FETCH_RETRY: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Why a ledger did not start.
 #[derive(Debug, thiserror::Error)]
@@ -176,125 +155,45 @@ where
     let strategy = context.child("workers").strategy(config.worker_threads);
     let core = open_core(&config, strategy.clone())?;
     let schemes = EpochSchemes::new(core.namespace, config.identity.clone());
-    let cache = CacheRef::new(PAGE_BYTES, config.cache_pages);
-    let app = App { core: Arc::clone(&core) };
-    let own_key = validator_key(&config.identity.public_key());
-    let public_key = config.identity.public_key();
+    let parts = Parts::new(&config, &strategy);
+    let own_key = validator_key(&parts.public_key);
     let (peers, blocker) = (mesh.provider, mesh.blocker);
 
     // Blocks: dissemination, archives, back-fill.
-    let backfill_resolver = backfill::init(
-        context.child("backfill"),
-        backfill::Config {
-            public_key: public_key.clone(),
-            peer_provider: peers.clone(),
-            blocker: blocker.clone(),
-            mailbox_size: MAILBOX_MAX,
-            fetch_timeout: NZDuration!(FETCH_TIMEOUT),
-            fetch_retry_delay: FETCH_RETRY,
-            priority_requests: false,
-            priority_responses: false,
-        },
-        mesh.backfill,
-    );
-    let (broadcast, buffer) = buffered::Engine::new(
-        context.child("broadcast"),
-        buffered::Config {
-            public_key: public_key.clone(),
-            mailbox_size: MAILBOX_MAX,
-            deque_size: BUFFERED_BLOCKS_MAX,
-            priority: false,
-            codec_config: (),
-            peer_provider: peers.clone(),
-            strategy: strategy.clone(),
-        },
-    );
+    let backfill_resolver =
+        backfill::init(context.child("backfill"), parts.backfill(&peers, &blocker), mesh.backfill);
+    let (broadcast, buffer) =
+        buffered::Engine::new(context.child("broadcast"), parts.broadcast(&peers));
     broadcast.start(mesh.blocks);
-    let prefix = config.partition_prefix.clone();
-    let plan = SyncPlan::init(context.child("plan"), prefix.clone()).await;
+    let plan = SyncPlan::init(context.child("plan"), parts.prefix.clone()).await;
     let genesis_block = core.genesis_block.clone();
     let genesis_digest = genesis_block.digest();
     let (marshal_actor, marshal, floor) = MarshalActor::<_, Variant, _, _, _, _, _>::init(
         context.child("marshal"),
-        archive(
-            context.child("finalizations"),
-            &format!("{prefix}-finalizations"),
-            &cache,
-            StrictScheme::certificate_codec_config_unbounded(),
-        )
-        .await?,
-        archive(context.child("blocks"), &format!("{prefix}-blocks"), &cache, ()).await?,
-        marshal::Config {
-            provider: schemes.clone(),
-            epocher: settings::epocher(&config.genesis.parameters),
-            start: plan.marshal_start(Digested::precomputed(genesis_block, genesis_digest)),
-            partition_prefix: prefix.clone(),
-            mailbox_size: MAILBOX_MAX,
-            view_retention: settings::VIEW_RETENTION,
-            prunable_items_per_section: SECTION_BLOCKS,
-            page_cache: cache.clone(),
-            replay_buffer: BUFFER_BYTES,
-            key_write_buffer: BUFFER_BYTES,
-            value_write_buffer: BUFFER_BYTES,
-            block_codec_config: (),
-            max_repair: REPAIR_BLOCKS_MAX,
-            max_pending_acks: settings::PENDING_ACKNOWLEDGEMENTS_MAX,
-            strategy: strategy.clone(),
-        },
+        parts.finalizations(context.child("finalizations")).await?,
+        parts.archive(context.child("blocks"), "blocks", ()).await?,
+        parts.marshal(
+            &schemes,
+            plan.marshal_start(Digested::precomputed(genesis_block, genesis_digest)),
+        ),
     )
     .await;
 
-    // Marshal must be able to check the certificates of the epoch in which this node goes on.
-    let epocher = settings::epocher(&config.genesis.parameters);
     let processed = floor.processed().map(|processed| processed.height());
-    let (epoch, _) = orchestrator::starting_epoch(&epocher, processed)
-        .ok_or_else(|| StartError::Store("the last epoch is over".into()))?;
-    let set = match core.chain.validators(epoch.get())? {
-        Some(set) => set,
-        None if epoch.get() == 0 => config.genesis.validator_set().map_err(GenesisError::from)?,
-        None => return Err(StartError::Store(format!("the validators of epoch {epoch} are lost"))),
-    };
-    schemes.register(epoch, &set)?;
+    register_starting_epoch(&core, &parts.epocher, &schemes, processed)?;
 
     // State: the databases, their service to joining peers, and the application on them.
-    let (sync_muxer, mut sync_channels) =
-        Muxer::new(context.child("sync_mux"), mesh.state_sync.0, mesh.state_sync.1);
-    sync_muxer.start();
-    let closed = |error: commonware_p2p::utils::mux::Error| StartError::Store(error.to_string());
-    let accounts = sync_channels.register(0).await.map_err(closed)?;
-    let storage = sync_channels.register(1).await.map_err(closed)?;
-    let code = sync_channels.register(2).await.map_err(closed)?;
-    let service =
-        |name| (context.child(name), public_key.clone(), (peers.clone(), blocker.clone()));
-    let (child, key, oracle) = service("sync_accounts");
-    let accounts = syncing::serve::<E, AccountsDb<E>, O, B>(child, key, oracle, accounts);
-    let (child, key, oracle) = service("sync_storage");
-    let storage = syncing::serve::<E, StorageDb<E>, O, B>(child, key, oracle, storage);
-    let (child, key, oracle) = service("sync_code");
-    let code = syncing::serve::<E, CodeDb<E>, O, B>(child, key, oracle, code);
-    let resolvers = (accounts, storage, code);
+    let resolvers = syncing::serve_all(
+        &context.child("sync"),
+        &parts.public_key,
+        (&peers, &blocker),
+        mesh.state_sync,
+    )
+    .await
+    .map_err(|error| StartError::Store(error.to_string()))?;
     let (stateful_actor, stateful) = Stateful::new(
         context.child("state"),
-        stateful::Config {
-            application: app.clone(),
-            db_config: database_config::<E>(&StateConfig {
-                prefix: format!("{prefix}-state"),
-                page_cache: cache.clone(),
-                strategy: strategy.clone(),
-            }),
-            provider: (),
-            marshal: (marshal.clone(), floor),
-            mailbox_size: MAILBOX_MAX,
-            plan,
-            resolvers,
-            sync_config: SyncEngineConfig {
-                fetch_batch_size: SYNC_OPERATIONS_MAX,
-                apply_batch_size: NZU64!(4_096),
-                max_outstanding_requests: NZUsize!(8),
-            },
-            prune_config: None,
-            strategy: strategy.clone(),
-        },
+        parts.state(App { core: Arc::clone(&core) }, (marshal.clone(), floor), plan, resolvers),
     );
 
     // Consensus: one engine per epoch.
@@ -306,7 +205,7 @@ where
             Rhythm::new(&config.genesis.parameters),
         ),
         marshal.clone(),
-        settings::epocher(&config.genesis.parameters),
+        parts.epocher.clone(),
     );
     let clock = context.child("clock");
     let observed =
@@ -322,15 +221,18 @@ where
             validators: StateValidators(Arc::clone(&core)),
             peers: mesh.peer_sets,
             strategy: strategy.clone(),
-            epocher: settings::epocher(&config.genesis.parameters),
+            epocher: parts.epocher,
             timeouts: Timeouts::new(&config.genesis.parameters),
             joined_with: None,
-            partition_prefix: prefix,
-            page_cache: cache,
+            partition_prefix: parts.prefix,
+            page_cache: parts.cache,
         },
     );
     marshal_actor.start(
-        Reporters::from((stateful.clone(), epoch_boundaries)),
+        Reporters::from((
+            stateful.clone(),
+            Reporters::from((epoch_boundaries, TipReporter(observed.clone()))),
+        )),
         buffer,
         backfill_resolver,
     );
@@ -343,15 +245,7 @@ where
     core.latest.open(databases);
     let consensus = orchestrator.start(mesh.votes, mesh.certificates, mesh.resolver);
 
-    let admission = Admission::new(Arc::clone(&core.pool), core.latest.clone(), strategy);
-    Gossip::new(
-        context.child("gossip"),
-        Arc::clone(&core.pool),
-        admission.clone(),
-        blocker,
-        GossipConfig::default(),
-    )
-    .start(mesh.transactions);
+    let admission = start_gossip(&context, &core, blocker, mesh.transactions);
     let keeper = (Arc::clone(&core), marshal, schemes.clone());
     context.child("certificates").spawn(move |_| certificates::keep(keeper.0, keeper.1, keeper.2));
 
@@ -421,32 +315,38 @@ fn show_stored_head(core: &Core, processed: u64) -> Result<(), StartError> {
     Ok(())
 }
 
-async fn archive<E: Runtime, V, C>(
-    context: E,
-    partition: &str,
-    cache: &CacheRef,
-    codec_config: C,
-) -> Result<prunable::Archive<EightCap, E, consensus::Digest, V>, StartError>
-where
-    V: commonware_codec::Codec<Cfg = C> + Send + Sync + 'static,
-    C: Clone + Send + Sync + 'static,
-{
-    let config = prunable::Config {
-        translator: EightCap,
-        metadata_partition: format!("{partition}-metadata"),
-        key_partition: format!("{partition}-keys"),
-        key_page_cache: cache.clone(),
-        value_partition: format!("{partition}-values"),
-        compression: None,
-        codec_config,
-        items_per_section: SECTION_BLOCKS,
-        key_write_buffer: BUFFER_BYTES,
-        value_write_buffer: BUFFER_BYTES,
-        replay_buffer: BUFFER_BYTES,
+/// Marshal must be able to check the certificates of the epoch in which this node goes on.
+fn register_starting_epoch(
+    core: &Core,
+    epocher: &FixedEpocher,
+    schemes: &EpochSchemes,
+    processed: Option<Height>,
+) -> Result<(), StartError> {
+    let (epoch, _) = orchestrator::starting_epoch(epocher, processed)
+        .ok_or_else(|| StartError::Store("the last epoch is over".into()))?;
+    let set = match core.chain.validators(epoch.get())? {
+        Some(set) => set,
+        None if epoch.get() == 0 => core.genesis.validator_set().map_err(GenesisError::from)?,
+        None => return Err(StartError::Store(format!("the validators of epoch {epoch} are lost"))),
     };
-    prunable::Archive::init(context, config)
-        .await
-        .map_err(|error| StartError::Store(error.to_string()))
+    schemes.register(epoch, &set)?;
+    Ok(())
+}
+
+/// Exchanges transactions with peers; the admission is the one for users as well.
+fn start_gossip<E: Runtime>(
+    context: &E,
+    core: &Arc<Core>,
+    blocker: impl Blocker<PublicKey = PublicKey>,
+    transactions: (impl Sender<PublicKey = PublicKey>, impl Receiver<PublicKey = PublicKey>),
+) -> Admission<Latest, Rayon> {
+    let admission =
+        Admission::new(Arc::clone(&core.pool), core.latest.clone(), core.strategy.clone());
+    let pool = Arc::clone(&core.pool);
+    let config = GossipConfig::default();
+    Gossip::new(context.child("gossip"), pool, admission.clone(), blocker, config)
+        .start(transactions);
+    admission
 }
 
 /// The peers that the network reports as connected. The library tells it in its metrics only.

@@ -6,9 +6,11 @@ use std::{
 };
 
 use commonware_actor::Feedback;
-use commonware_consensus::{Epochable as _, Reporter, Viewable as _, types::Epoch};
-use commonware_utils::Participant;
-use consensus::{Activity, EpochSchemes};
+use commonware_consensus::{
+    Epochable as _, Reporter, Viewable as _, marshal::Update, types::Epoch,
+};
+use commonware_utils::{Acknowledgement as _, Participant};
+use consensus::{Activity, ConsensusBlock, EpochSchemes};
 use types::ValidatorKey;
 
 /// Milliseconds since the Unix epoch on the runtime's clock.
@@ -30,6 +32,8 @@ pub(crate) struct Seen {
     pub(crate) votes: BTreeMap<ValidatorKey, u64>,
     /// Validators that signed two different things in one view.
     pub(crate) equivocations: u64,
+    /// Newest height that consensus knows to be final, applied here or not.
+    pub(crate) tip: u64,
 }
 
 impl Observed {
@@ -86,6 +90,25 @@ impl Reporter for Observed {
                 );
             }
             _ => {}
+        }
+        Feedback::Ok
+    }
+}
+
+/// Tells [`Observed`] how far the network is, which may be ahead of what this node has applied.
+#[derive(Clone)]
+pub(crate) struct TipReporter(pub(crate) Observed);
+
+impl Reporter for TipReporter {
+    type Activity = Update<ConsensusBlock>;
+
+    fn report(&mut self, activity: Update<ConsensusBlock>) -> Feedback {
+        match activity {
+            Update::Tip(_, height, _) => {
+                let mut seen = self.0.lock();
+                seen.tip = seen.tip.max(height.get());
+            }
+            Update::Block(_, acknowledgement) => acknowledgement.acknowledge(),
         }
         Feedback::Ok
     }

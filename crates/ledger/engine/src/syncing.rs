@@ -6,10 +6,14 @@ use commonware_glue::stateful::db::{
     Shared,
     p2p::{Actor, Config, Mailbox},
 };
-use commonware_p2p::{Blocker, Provider, Receiver, Sender};
+use commonware_p2p::{
+    Blocker, Provider, Receiver, Sender,
+    utils::mux::{self, Muxer},
+};
 use commonware_storage::{mmr, qmdb::sync::Source};
 use commonware_utils::{NZDuration, NZUsize};
 use consensus::PublicKey;
+use state::qmdb::{AccountsDb, CodeDb, StorageDb};
 
 use crate::{Runtime, network::SYNC_OPERATIONS_MAX};
 
@@ -24,8 +28,37 @@ type Operation<DB> = <Shared<DB> as Source>::Op;
 /// Handle through which a database is fetched and, once open, served.
 pub(crate) type Resolver<DB> = Mailbox<DB, mmr::Family, Operation<DB>, sha256::Digest>;
 
+/// Starts the service of all three databases on the one channel.
+///
+/// # Errors
+/// The channel is closed.
+pub(crate) async fn serve_all<E, S, R, O, B>(
+    context: &E,
+    own_key: &PublicKey,
+    (peers, blocker): (&O, &B),
+    (sender, receiver): (S, R),
+) -> Result<(Resolver<AccountsDb<E>>, Resolver<StorageDb<E>>, Resolver<CodeDb<E>>), mux::Error>
+where
+    E: Runtime,
+    S: Sender<PublicKey = PublicKey>,
+    R: Receiver<PublicKey = PublicKey>,
+    O: Provider<PublicKey = PublicKey>,
+    B: Blocker<PublicKey = PublicKey>,
+{
+    let (muxer, mut channels) = Muxer::new(context.child("mux"), sender, receiver);
+    muxer.start();
+    let service = |name| (context.child(name), own_key.clone(), (peers.clone(), blocker.clone()));
+    let (child, key, oracle) = service("accounts");
+    let accounts = serve::<E, AccountsDb<E>, O, B>(child, key, oracle, channels.register(0).await?);
+    let (child, key, oracle) = service("storage");
+    let storage = serve::<E, StorageDb<E>, O, B>(child, key, oracle, channels.register(1).await?);
+    let (child, key, oracle) = service("code");
+    let code = serve::<E, CodeDb<E>, O, B>(child, key, oracle, channels.register(2).await?);
+    Ok((accounts, storage, code))
+}
+
 /// Starts the service of one database on its subchannel.
-pub(crate) fn serve<E, DB, O, B>(
+fn serve<E, DB, O, B>(
     context: E,
     own_key: PublicKey,
     (peers, blocker): (O, B),

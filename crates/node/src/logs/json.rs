@@ -35,10 +35,11 @@ impl JsonLines {
         let metadata = event.metadata();
         let mut fields = Fields::default();
         event.record(&mut fields);
+        let target = fields.target_of_log_record().unwrap_or_else(|| metadata.target().into());
         let mut line = Map::new();
         line.insert("ts".into(), time.into());
         line.insert("level".into(), metadata.level().as_str().to_lowercase().into());
-        line.insert("target".into(), metadata.target().into());
+        line.insert("target".into(), target);
         line.insert("msg".into(), fields.0.remove("message").unwrap_or_default());
         line.insert("node".into(), self.origin.node.as_str().into());
         line.insert("org".into(), self.origin.organisation.as_str().into());
@@ -70,6 +71,15 @@ where
 struct Fields(Map<String, Value>);
 
 impl Fields {
+    /// Libraries that use the `log` crate arrive with their origin in fields; the place in the
+    /// source is of no use without the source.
+    fn target_of_log_record(&mut self) -> Option<Value> {
+        for name in ["log.file", "log.line", "log.module_path"] {
+            self.0.remove(name);
+        }
+        self.0.remove("log.target")
+    }
+
     fn put(&mut self, field: &Field, value: impl Into<Value>) {
         self.0.insert(field.name().trim_start_matches("r#").into(), value.into());
     }

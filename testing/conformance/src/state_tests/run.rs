@@ -1,7 +1,7 @@
 //! Runs the files of the archive on all cores and collects what differs.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::Mutex,
     time::{Duration, Instant},
 };

@@ -1,0 +1,6 @@
+//! Blocks in RLP.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    fuzz::block(bytes);
+});

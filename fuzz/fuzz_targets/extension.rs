@@ -1,0 +1,6 @@
+//! Block extensions.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    fuzz::extension(bytes);
+});

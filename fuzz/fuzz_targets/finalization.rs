@@ -1,0 +1,6 @@
+//! Finality certificates.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    fuzz::finalization(bytes);
+});

@@ -1,0 +1,6 @@
+//! Genesis files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    fuzz::genesis(bytes);
+});

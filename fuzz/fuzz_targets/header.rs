@@ -1,0 +1,6 @@
+//! Block headers.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    fuzz::header(bytes);
+});

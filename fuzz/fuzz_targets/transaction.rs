@@ -1,0 +1,6 @@
+//! Signed transactions.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    fuzz::transaction(bytes);
+});

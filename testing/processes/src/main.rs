@@ -1,0 +1,83 @@
+//! `processes`: real `heqi` processes under mistakes and attacks. See README.md.
+
+mod checks;
+mod clock;
+mod configuration;
+mod lifecycle;
+mod network;
+mod peers;
+mod program;
+mod raw_http;
+mod requests;
+mod storage;
+mod traffic;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, ValueEnum};
+use eyre::{Result, WrapErr};
+
+use crate::{checks::Checks, program::Program};
+
+/// Runs real nodes under mistakes and attacks and counts what holds.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The heqi binary.
+    #[arg(long)]
+    heqi: PathBuf,
+    /// First port; 900 ports from here on must be free.
+    #[arg(long, default_value_t = 20_000)]
+    port_base: u16,
+    /// Run this group only; may be given more than once.
+    #[arg(long)]
+    only: Vec<Group>,
+}
+
+/// Checks that share networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Group {
+    Configuration,
+    Lifecycle,
+    Peers,
+    Requests,
+    Storage,
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let heqi = arguments.heqi.canonicalize().wrap_err("--heqi")?;
+    let folder = tempfile::Builder::new().prefix("proc-").tempdir()?;
+    let program = Program::new(heqi, folder.path().to_path_buf(), arguments.port_base);
+    let mut checks = Checks::default();
+    for group in Group::value_variants() {
+        if !arguments.only.is_empty() && !arguments.only.contains(group) {
+            continue;
+        }
+        // Dropping a network takes it down, also where the group is interrupted.
+        tokio::select! {
+            ended = run(*group, &program, &mut checks) => {
+                if let Err(error) = ended {
+                    checks.fail(&format!("{group:?} broke off"), &format!("{error:#}"));
+                }
+            }
+            _ = tokio::signal::ctrl_c() => eyre::bail!("interrupted"),
+        }
+    }
+    if checks.failed() > 0 {
+        println!("files are kept in {}", folder.keep().display());
+    }
+    println!("{}", checks.summary());
+    Ok(if checks.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn run(group: Group, program: &Program, checks: &mut Checks) -> Result<()> {
+    println!("{group:?}");
+    match group {
+        Group::Configuration => configuration::run(program, checks).await,
+        Group::Lifecycle => lifecycle::run(program, checks).await,
+        Group::Peers => peers::run(program, checks).await,
+        Group::Requests => requests::run(program, checks).await,
+        Group::Storage => storage::run(program, checks).await,
+    }
+}

@@ -1,0 +1,229 @@
+//! Volumes that are too small, full or read-only: small tmpfs mounts under one node's data folder.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use eyre::{Result, WrapErr, eyre};
+
+use crate::{
+    checks::{Checks, Expected},
+    clock::until,
+    lifecycle::kept,
+    network::{NAMES, Network},
+    program::Program,
+    traffic::Trickle,
+};
+
+/// The node with the small volume.
+const VICTIM: usize = 0;
+
+/// A mounted tmpfs; dropping it unmounts it.
+struct Volume(PathBuf);
+
+impl Volume {
+    fn mount(path: &Path, megabytes: u32) -> Result<Self, String> {
+        fs::create_dir_all(path).map_err(|error| error.to_string())?;
+        let size = format!("size={megabytes}m");
+        mount(&["-t", "tmpfs", "-o", &size, "tmpfs"], path)?;
+        Ok(Self(path.to_path_buf()))
+    }
+
+    fn remount(&self, options: &str) -> Result<()> {
+        mount(&["-o", &format!("remount,{options}")], &self.0).map_err(|error| eyre!(error))
+    }
+
+    /// Writes until the volume is full up to `left` bytes.
+    fn fill(&self, left_megabytes: u64) -> Result<()> {
+        let mut file = File::create(self.0.join("filler"))?;
+        let block = vec![1; 64 * 1024];
+        loop {
+            let free = rustix::fs::statvfs(&self.0)?;
+            if free.f_bavail * free.f_frsize <= left_megabytes << 20 {
+                return Ok(());
+            }
+            if file.write_all(&block).is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn free(&self) -> Result<()> {
+        fs::remove_file(self.0.join("filler")).wrap_err("filler")
+    }
+}
+
+fn mount(arguments: &[&str], path: &Path) -> Result<(), String> {
+    let output = Command::new("mount").args(arguments).arg(path).output();
+    let output = output.map_err(|error| format!("mount: {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_string()),
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        // Lazy: a process that is just ending may still hold a file.
+        match Command::new("umount").arg("-l").arg(&self.0).status() {
+            Ok(status) if status.success() => {}
+            other => println!("  {} is still mounted: {other:?}", self.0.display()),
+        }
+    }
+}
+
+/// All checks of this group.
+///
+/// # Errors
+/// The network does not start.
+pub async fn run(program: &Program, checks: &mut Checks) -> Result<()> {
+    let data = Network::place(program, "storage", 5).node_folder(VICTIM).join("data");
+    let volume = match Volume::mount(&data, 160) {
+        Ok(volume) => volume,
+        Err(reason) => {
+            checks.not_run(
+                "full, small and read-only volumes",
+                &format!("cannot mount a tmpfs: {reason}"),
+            );
+            return Ok(());
+        }
+    };
+    // Declared after the volume: it is taken down first.
+    let network = Network::start(program, "storage", 5).await?;
+    fills_slowly(&network, &volume, checks).await?;
+    full_at_once(&network, &volume, checks).await?;
+    read_only(&network, &volume, checks).await?;
+    too_small(program, &network, checks).await
+}
+
+/// The node stops by itself and the reason is the last thing in its log.
+async fn stops(
+    network: &Network<'_>,
+    log_start: usize,
+    checks: &mut Checks,
+    name: &str,
+    expected: &Expected<'_>,
+) -> Result<()> {
+    let stopped =
+        until(Duration::from_secs(45), async || network.pid(VICTIM).ok()?.is_none().then_some(()))
+            .await;
+    let log = network.log_after(VICTIM, log_start);
+    checks.check(
+        &format!("{name}: the node stops by itself"),
+        stopped.is_some(),
+        &format!("{stopped:?}"),
+    );
+    checks.clear_log(&format!("{name}: its log says why"), &log, expected);
+    Ok(())
+}
+
+async fn back(
+    network: &Network<'_>,
+    trickle: Trickle,
+    checks: &mut Checks,
+    name: &str,
+) -> Result<()> {
+    network.devnet("start", &[NAMES[VICTIM]])?;
+    let ready = network.ready(VICTIM).await;
+    checks.check(
+        &format!("{name}: it continues once there is space"),
+        ready.is_ok(),
+        &format!("{ready:?}"),
+    );
+    let promises = trickle.finish().await?;
+    let seen = format!(
+        "{} receipts, slowest {:?}, {} failures {}",
+        promises.receipts.len(),
+        promises.slowest,
+        promises.failures,
+        promises.last_failure
+    );
+    checks.check(
+        &format!("{name}: the others go on"),
+        promises.failures == 0 && promises.receipts.len() > 20,
+        &seen,
+    );
+    kept(network, &[&promises], checks, &format!("{name}: nothing final is lost")).await
+}
+
+/// Below 32 MiB a node stops while it still can in good order.
+async fn fills_slowly(network: &Network<'_>, volume: &Volume, checks: &mut Checks) -> Result<()> {
+    let log_start = network.log(VICTIM).len();
+    let trickle = Trickle::start(network.url(1), 8);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    volume.fill(20)?;
+    let expected =
+        Expected { exit: 1, code: "NOD-0012", words: &["disk full", "free space", "\"stopping\""] };
+    stops(network, log_start, checks, "space runs low", &expected).await?;
+    let config = network.node_folder(VICTIM).join("node.toml");
+    let ended = network.program().node_that_ends(&config).await?;
+    let expected =
+        Expected { exit: 1, code: "NOD-0012", words: &["67108864 needed", "free space"] };
+    checks.clear_error("space runs low: no start below 64 MiB", &ended, &expected);
+    volume.free()?;
+    back(network, trickle, checks, "space runs low").await
+}
+
+/// Something else takes the last byte in one moment: the next write fails in the middle.
+async fn full_at_once(network: &Network<'_>, volume: &Volume, checks: &mut Checks) -> Result<()> {
+    network.devnet("stop", &[NAMES[VICTIM]])?;
+    let config = network.node_folder(VICTIM).join("node.toml");
+    let log = network.folder.join("full.log");
+    let mut node = network.program().node(&config, &log)?;
+    network.ready(VICTIM).await?;
+    let trickles = [Trickle::start(network.url(1), 9), Trickle::start(network.url(VICTIM), 10)];
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    volume.fill(0)?;
+    let exit = node.exit_within(Duration::from_secs(30)).await;
+    let text = fs::read_to_string(&log)?;
+    checks.check(
+        "full at once: exit code 1",
+        matches!(exit, Some((Some(1), _))),
+        &format!("{exit:?}"),
+    );
+    let expected = Expected { exit: 1, code: "NOD-0012", words: &["disk full", "free space"] };
+    checks.clear_log("full at once: its log says why", &text, &expected);
+    volume.free()?;
+    let [others, own] = trickles;
+    back(network, others, checks, "full at once").await?;
+    kept(
+        network,
+        &[&own.finish().await?],
+        checks,
+        "full at once: what the full node itself promised is kept",
+    )
+    .await
+}
+
+async fn read_only(network: &Network<'_>, volume: &Volume, checks: &mut Checks) -> Result<()> {
+    network.devnet("stop", &[NAMES[VICTIM]])?;
+    volume.remount("ro")?;
+    let config = network.node_folder(VICTIM).join("node.toml");
+    let ended = network.program().node_that_ends(&config).await?;
+    let expected = Expected { exit: 1, code: "NOD-0011", words: &["read-only", "data_dir"] };
+    checks.clear_error("read-only volume", &ended, &expected);
+    volume.remount("rw")?;
+    network.devnet("start", &[NAMES[VICTIM]])?;
+    let ready = network.ready(VICTIM).await;
+    checks.check("it continues once the volume is writable", ready.is_ok(), &format!("{ready:?}"));
+    Ok(())
+}
+
+async fn too_small(program: &Program, network: &Network<'_>, checks: &mut Checks) -> Result<()> {
+    let folder = program.folder.join("small");
+    fs::create_dir_all(&folder)?;
+    let _volume = Volume::mount(&folder.join("data"), 30).map_err(|error| eyre!(error))?;
+    let config = fs::read_to_string(network.node_folder(VICTIM).join("node.toml"))?;
+    let genesis = network.folder.join("genesis.json").display().to_string();
+    fs::copy(network.node_folder(VICTIM).join("node-key.pem"), folder.join("node-key.pem"))?;
+    fs::write(folder.join("node.toml"), config.replace("../genesis.json", &genesis))?;
+    let ended = program.node_that_ends(&folder.join("node.toml")).await?;
+    let expected =
+        Expected { exit: 1, code: "NOD-0012", words: &["67108864 needed", "free space"] };
+    checks.clear_error("volume of 30 MB", &ended, &expected);
+    Ok(())
+}

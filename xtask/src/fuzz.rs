@@ -43,9 +43,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     let workspace = Workspace::read()?;
     let folder = workspace.root.join(FOLDER);
     check_installed(&folder)?;
-    // The same versions as in the product. What fuzzing needs beside them is pinned exactly.
-    fs::copy(workspace.root.join("Cargo.lock"), folder.join("Cargo.lock"))
-        .wrap_err("cannot copy Cargo.lock to fuzz")?;
+    take_over_versions(&workspace.root, &folder).wrap_err("cannot copy Cargo.lock to fuzz")?;
     let known = targets(&folder)?;
     if let Some(other) = request.targets.iter().find(|name| !known.contains(name)) {
         bail!("no target `{other}`; there are {}", known.join(", "));
@@ -81,6 +79,18 @@ fn parse(arguments: &[String]) -> Result<Request> {
 fn check_installed(folder: &Path) -> Result<()> {
     let output = cargo(folder).args(["fuzz", "--version"]).output()?;
     ensure!(output.status.success(), "{INSTALL}");
+    Ok(())
+}
+
+/// The same versions as in the product: its lock file, unless the one there is newer already. What
+/// fuzzing needs beside them is pinned in its manifest, and cargo adds it.
+fn take_over_versions(root: &Path, folder: &Path) -> Result<()> {
+    let (from, to) = (root.join("Cargo.lock"), folder.join("Cargo.lock"));
+    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified());
+    let wanted = modified(&from)?;
+    if modified(&to).map_or(true, |written| written < wanted) {
+        fs::copy(from, to)?;
+    }
     Ok(())
 }
 

@@ -1,12 +1,15 @@
 //! Mistakes that an operator makes before a node ever runs.
 
-use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
-use eyre::Result;
+use eyre::{Result, eyre};
+use rustix::process::Signal;
 
 use crate::{
     checks::{Checks, Expected},
-    program::Program,
+    clock::until,
+    program::{Ended, Program},
+    raw_http,
 };
 
 const ADMIN: &str = "0x0000000000000000000000000000000000000001";
@@ -35,7 +38,8 @@ pub async fn run(program: &Program, checks: &mut Checks) -> Result<()> {
     texts(&files, checks).await?;
     key_and_genesis(&files, checks).await?;
     ports(&files, checks).await?;
-    folders(&files, checks).await
+    folders(&files, checks).await?;
+    open_files(&files, checks).await
 }
 
 impl Files<'_> {
@@ -139,7 +143,7 @@ async fn key_and_genesis(files: &Files<'_>, checks: &mut Checks) -> Result<()> {
         ("genesis is no JSON", "{".to_string()),
         ("genesis deeply nested", "[".repeat(200_000)),
         ("genesis with an unknown field", kept.replacen('{', "{\"colour\":1,", 1)),
-        ("genesis without validators", kept.replace("\"Bank A\"", "5")),
+        ("genesis with a value of the wrong type", kept.replace("\"Bank A\"", "5")),
     ] {
         fs::write(&genesis, text)?;
         files
@@ -182,9 +186,8 @@ async fn folders(files: &Files<'_>, checks: &mut Checks) -> Result<()> {
     fs::write(&config, &valid)?;
     let mut node = files.program.node(&config, &files.folder.join("running.log"))?;
     let data = files.folder.join("data");
-    let began = crate::clock::until(std::time::Duration::from_secs(20), async || {
-        crate::raw_http::get(files.rpc, "/livez").await.ok()
-    });
+    let began =
+        until(Duration::from_secs(20), async || raw_http::get(files.rpc, "/livez").await.ok());
     checks.check("a node of a network of one starts", began.await.is_some(), "/livez answers");
     let pid = node.child.id().to_string();
     let second = valid
@@ -193,8 +196,8 @@ async fn folders(files: &Files<'_>, checks: &mut Checks) -> Result<()> {
     files
         .ends("second process on one data folder", &second, checks, "NOD-0009", &[&pid, "data_dir"])
         .await?;
-    node.signal(rustix::process::Signal::TERM);
-    let exit = node.exit_within(std::time::Duration::from_secs(6)).await;
+    node.signal(Signal::TERM);
+    let exit = node.exit_within(Duration::from_secs(6)).await;
     checks.check(
         "it stops with exit code 0",
         matches!(exit, Some((Some(0), _))),
@@ -216,4 +219,47 @@ async fn folders(files: &Files<'_>, checks: &mut Checks) -> Result<()> {
     files
         .ends("file in place of the data folder", &valid, checks, "NOD-0011", &["data", "data_dir"])
         .await
+}
+
+/// Clients must not be able to take the files that the stores need.
+async fn open_files(files: &Files<'_>, checks: &mut Checks) -> Result<()> {
+    fs::remove_file(files.folder.join("data"))?;
+    let config = files.folder.join("files.toml");
+    fs::write(&config, files.valid())?;
+    let log = files.folder.join("files.log");
+    let mut few = files.program.node_with_open_files(&config, &log, 300)?;
+    let exit = few.exit_within(Duration::from_secs(20)).await.and_then(|(exit, _)| exit);
+    let ended = Ended { exit, text: fs::read_to_string(&log)?, out: String::new() };
+    let expected =
+        Expected { exit: 1, code: "NOD-0020", words: &["open files is 300", "ulimit -a"] };
+    checks.clear_error("limit of 300 open files", &ended, &expected);
+    let mut node = files.program.node_with_open_files(&config, &log, 700)?;
+    let alive = async || raw_http::get(files.rpc, "/livez").await.ok();
+    until(Duration::from_secs(20), alive).await.ok_or_else(|| eyre!("no answer"))?;
+    let mut held = Vec::new();
+    for _ in 0..1_000 {
+        held.extend(tokio::net::TcpStream::connect(("127.0.0.1", files.rpc)).await);
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let running = node.child.try_wait()?.is_none();
+    let count = held.len();
+    drop(held);
+    let back = until(Duration::from_secs(10), alive).await.is_some();
+    let text = fs::read_to_string(&log)?;
+    let told = text.contains("\"connections_max\":188") && !text.contains("\"level\":\"error\"");
+    let seen =
+        format!("{count} connections; running {running}, serving afterwards {back}, warned {told}");
+    checks.check(
+        "1,000 connections below a limit of 700 open files",
+        running && back && told,
+        &seen,
+    );
+    node.signal(Signal::TERM);
+    let exit = node.exit_within(Duration::from_secs(6)).await;
+    checks.check(
+        "it stops with exit code 0 as well",
+        matches!(exit, Some((Some(0), _))),
+        &format!("{exit:?}"),
+    );
+    Ok(())
 }

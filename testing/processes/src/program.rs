@@ -83,6 +83,22 @@ impl Program {
         Ok(Ended { exit: exit.0, text: std::fs::read_to_string(&log)?, out: String::new() })
     }
 
+    /// As [`Self::node`], with a limit of open files.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn node_with_open_files(&self, config: &Path, log: &Path, limit: u32) -> Result<Running> {
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -n \"$1\" && exec \"$2\" node run --config \"$3\"", "sh"]);
+        command.arg(limit.to_string()).arg(&self.heqi).arg(config).current_dir(&self.folder);
+        let child = command
+            .stdin(Stdio::null())
+            .stderr(File::create(log)?)
+            .stdout(Stdio::null())
+            .spawn()?;
+        Ok(Running { child })
+    }
+
     /// Starts `heqi node run` with its log in `log`. Dropping it kills it.
     ///
     /// # Errors

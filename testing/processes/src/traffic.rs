@@ -19,8 +19,14 @@ use tokio::task::JoinHandle;
 
 /// Pause between two transactions.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Receipts without which a trickle did not go on; it runs some seconds in each check.
+const RECEIPTS_MIN: usize = 3;
 /// Gas of a plain transfer.
 const TRANSFER_GAS: u64 = 21_000;
+
+/// How long a call waits for its receipt, milliseconds: with a validator down, some views have to
+/// time out first.
+const WAIT_MS: u64 = 10_000;
 
 /// What a trickle was promised.
 #[derive(Debug, Default)]
@@ -33,6 +39,24 @@ pub struct Promises {
     pub failures: usize,
     /// Reason of the last failure.
     pub last_failure: String,
+}
+
+impl Promises {
+    /// Whether transactions went on all the time, each within the time that a call waits.
+    pub fn went_on(&self) -> bool {
+        self.failures == 0 && self.receipts.len() >= RECEIPTS_MIN
+    }
+}
+
+impl std::fmt::Display for Promises {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (count, slowest) = (self.receipts.len(), self.slowest);
+        write!(f, "{count} receipts, slowest {slowest:.1?}, {} failures", self.failures)?;
+        if self.failures > 0 {
+            write!(f, ", the last one: {}", self.last_failure)?;
+        }
+        Ok(())
+    }
 }
 
 /// A running trickle.
@@ -96,7 +120,7 @@ async fn one(
     let call = Call { to: TxKind::Call(account.address), data: Bytes::new() };
     let signed = account.sign(chain_id, next, TRANSFER_GAS, &call)?;
     let receipt: ReceiptSummary =
-        node.call("eth_sendRawTransactionSync", json!([signed.raw])).await?;
+        node.call("eth_sendRawTransactionSync", json!([signed.raw, WAIT_MS])).await?;
     ensure!(receipt.transaction_hash == signed.hash, "receipt of another transaction");
     *nonce = Some(next + 1);
     Ok(receipt)

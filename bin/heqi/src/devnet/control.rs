@@ -21,6 +21,8 @@ use crate::{
     http::Url,
 };
 
+/// Time that a killed process gets to release its data.
+const DYING_TIME_MAX: Duration = Duration::from_secs(3);
 /// Time that a supervising process gets to end.
 const SUPERVISOR_TIME_MAX: Duration = Duration::from_secs(12);
 /// How often files and nodes are looked at.
@@ -67,7 +69,7 @@ pub fn start(folder: &Path, org: &str, output: Output) -> Result<(), CliError> {
     let devnet = Devnet::load(folder)?;
     let member = devnet.member(org)?;
     let _commands = Devnet::lock_commands(folder)?;
-    let pid = match member.process() {
+    let pid = match running(&member) {
         Some(pid) => pid,
         None => start_and_wait(&devnet, &member)?,
     };
@@ -75,6 +77,21 @@ pub fn start(folder: &Path, org: &str, output: Output) -> Result<(), CliError> {
     eprintln!("{}", output.language.text("node_running", &values));
     print_member(&member, Some(pid), output);
     Ok(())
+}
+
+/// The process of a node that lives. One that was just killed holds its data for another moment.
+fn running(member: &Member) -> Option<u32> {
+    let end = Instant::now() + DYING_TIME_MAX;
+    loop {
+        let pid = member.process()?;
+        let url = Url::local(member.rpc_port);
+        if url.call("eth_blockNumber", &json!([]), Duration::from_secs(1)).is_ok()
+            || Instant::now() > end
+        {
+            return Some(pid);
+        }
+        sleep(LOOK_INTERVAL);
+    }
 }
 
 fn start_and_wait(devnet: &Devnet, member: &Member) -> Result<u32, CliError> {

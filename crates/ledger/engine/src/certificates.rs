@@ -27,7 +27,7 @@ pub(crate) async fn keep(core: Arc<Core>, marshal: Marshal, schemes: EpochScheme
             let Some(found) = marshal.get_finalization(Height::new(number)).await else {
                 continue;
             };
-            match convert(&found, &schemes) {
+            match convert(&core, &found, &schemes) {
                 Ok(certificate) => {
                     if let Err(error) = core.chain.put_certificate(number, &certificate) {
                         tracing::error!(number, %error, "cannot store a certificate");
@@ -41,9 +41,19 @@ pub(crate) async fn keep(core: Arc<Core>, marshal: Marshal, schemes: EpochScheme
     }
 }
 
-fn convert(finalization: &Finalization, schemes: &EpochSchemes) -> Result<Certificate, String> {
+fn convert(
+    core: &Core,
+    finalization: &Finalization,
+    schemes: &EpochSchemes,
+) -> Result<Certificate, String> {
     let epoch = finalization.proposal.round.epoch();
-    let set = schemes.validators(epoch).ok_or("the validators of its epoch are not known")?;
+    let stored = core.chain.validators(epoch.get()).map_err(|error| error.to_string())?;
+    let genesis = || core.genesis.validator_set().ok().filter(|_| epoch.get() == 0);
+    let set = schemes
+        .validators(epoch)
+        .or(stored)
+        .or_else(genesis)
+        .ok_or("the validators of its epoch are not known")?;
     let participants = participants(&set).map_err(|error| error.to_string())?;
     ledger_certificate(finalization, &participants).map_err(|error| error.to_string())
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU32, time::Duration};
 
 use commonware_consensus::{marshal, types::Epoch};
-use commonware_cryptography::{ChaCha20Poly1305, ed25519::PrivateKey, sha256};
+use commonware_cryptography::{ChaCha20Poly1305, Signer as _, ed25519::PrivateKey, sha256};
 use commonware_glue::stateful::{db::p2p as state_sync, probe};
 use commonware_p2p::{
     Address, AddressableManager as _, AddressableTrackedPeers,
@@ -18,7 +18,9 @@ use commonware_stream::{
     sake::{self, Sake},
 };
 use commonware_utils::{NZU32, NZU64, NZUsize, ordered::Map};
-use consensus::{KeyError, PeerSets, PublicKey, StrictScheme, Variant, public_key, settings};
+use consensus::{
+    KeyError, PeerSets, PublicKey, StrictScheme, Variant, public_key, settings, validator_key,
+};
 use types::{ValidatorKey, ValidatorSet, limits::VALIDATORS_MAX};
 
 use crate::{Config, Runtime};
@@ -165,12 +167,14 @@ fn settings_of(config: &Config, namespace: &[u8]) -> lookup::Config<Handshake> {
 pub struct TrackedPeers {
     network: Peers,
     addresses: BTreeMap<ValidatorKey, SocketAddr>,
+    own_key: ValidatorKey,
 }
 
 impl TrackedPeers {
     pub(crate) fn new(network: Peers, config: &Config) -> Self {
         let addresses = config.peers.iter().map(|peer| (peer.key, peer.address)).collect();
-        Self { network, addresses }
+        let own_key = validator_key(&config.identity.public_key());
+        Self { network, addresses, own_key }
     }
 
     fn addressed(
@@ -181,6 +185,7 @@ impl TrackedPeers {
         for key in keys {
             match self.addresses.get(&key) {
                 Some(address) => known.push((public_key(&key)?, Address::Symmetric(*address))),
+                None if key == self.own_key => {}
                 None => tracing::warn!(%key, "no address is configured for a validator"),
             }
         }

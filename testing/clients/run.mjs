@@ -62,6 +62,10 @@ async function main() {
   for (const signal of ["SIGINT", "SIGTERM"]) {
     process.once(signal, () => running.stop().finally(() => process.exit(130)));
   }
+  process.once("uncaughtException", (error) => {
+    console.error(error);
+    running.stop().finally(() => process.exit(1));
+  });
   try {
     const names = chosen.only.length > 0 ? chosen.only : Object.keys(SUITES);
     for (const [index, name] of names.entries()) {

@@ -70,10 +70,3 @@ pub fn tests(name: &str, arguments: &[String]) -> Result<ExitCode> {
     command.args(["test", "--release", "--package", name, "--"]).args(arguments);
     hand_over(command)
 }
-
-/// The program of package `name` as the unit tests have built most of it.
-pub fn debug_program(workspace: &Workspace, name: &str, arguments: &[String]) -> Command {
-    let mut command = cargo(&workspace.root);
-    command.args(["run", "--package", name, "--"]).args(arguments);
-    command
-}

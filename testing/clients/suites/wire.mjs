@@ -229,6 +229,9 @@ const NESTED_DEPTH = 20_000;
 function exchange(url, body, headers = {}) {
   return new Promise((done, failed) => {
     const sent = request(url, { method: "POST", headers: { "content-type": "application/json", ...headers } });
+    // A server may answer and close before it has read a body that is too large; the write that
+    // fails after the answer concerns nobody.
+    sent.on("socket", (socket) => socket.on("error", () => undefined));
     sent.on("response", (response) => {
       const parts = [];
       response.on("data", (part) => parts.push(part));

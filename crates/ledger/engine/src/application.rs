@@ -145,9 +145,7 @@ impl App {
             self.core.pool.on_account(address, nonce);
         }
     }
-}
 
-impl App {
     /// The last block of an epoch decides who certifies the next one.
     fn keep_validators(
         &self,

@@ -27,9 +27,9 @@ impl Work for LedgerWork {
         self.0.pool.has_executable(&used.hashes, &used.next_nonces)
     }
 
-    fn wait_for_work(&self) -> impl Future<Output = ()> + Send {
-        // Completes too often while transactions of unfinalized blocks are still in the pool.
-        self.0.pool.wait_for_work(&HashSet::new(), &BTreeMap::new())
+    fn wait_for_work(&self, parent: &Digest) -> impl Future<Output = ()> + Send {
+        let used = self.0.executed.used_by(hash_of(parent));
+        self.0.pool.wait_for_work(&used.hashes, &used.next_nonces)
     }
 
     async fn validator_change_pending(&self, _parent: &Digest) -> bool {

@@ -24,9 +24,9 @@ pub trait Work: Clone + Send + Sync + 'static {
     /// unfinalized ancestors.
     fn has_work(&self, parent: &Digest) -> impl Future<Output = bool> + Send;
 
-    /// Completes when a transaction may have come since the call. It may complete too often, never
-    /// too rarely.
-    fn wait_for_work(&self) -> impl Future<Output = ()> + Send;
+    /// Completes when a transaction that could go on top of `parent` may have come since the call.
+    /// It may complete too often, never too rarely.
+    fn wait_for_work(&self, parent: &Digest) -> impl Future<Output = ()> + Send;
 
     /// Whether the state after `parent` holds validators for the next epoch that differ from this
     /// epoch's.
@@ -58,7 +58,7 @@ impl<A, W: Work> Paced<A, W> {
         let turn_ms = now_ms(clock);
         loop {
             // Registered before the pool is asked, so that nothing slips between.
-            let arrival = self.work.wait_for_work();
+            let arrival = self.work.wait_for_work(&digest);
             let pending = self.pending(&digest).await;
             match decide(now_ms(clock), turn_ms, &facts, &pending, &self.rhythm) {
                 Decision::Propose => return true,

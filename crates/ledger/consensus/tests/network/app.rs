@@ -248,7 +248,7 @@ impl Work for Load {
         *self.busy.lock().unwrap()
     }
 
-    async fn wait_for_work(&self) {
+    async fn wait_for_work(&self, _: &Digest) {
         while !*self.busy.lock().unwrap() {
             self.clock.sleep(Duration::from_millis(1)).await;
         }

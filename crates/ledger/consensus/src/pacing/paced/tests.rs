@@ -39,7 +39,7 @@ impl Work for Scripted {
         now_ms(&*self.clock) >= self.appears_ms
     }
 
-    async fn wait_for_work(&self) {
+    async fn wait_for_work(&self, _: &Digest) {
         let alarm = self.false_alarms.lock().unwrap().pop_front();
         wait_until_time(&*self.clock, alarm.unwrap_or(self.appears_ms)).await;
     }

@@ -1,10 +1,6 @@
 //! What the proposer's rhythm depends on.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    future::Future,
-    sync::Arc,
-};
+use std::{future::Future, sync::Arc};
 
 use alloy_primitives::B256;
 use consensus::{Digest, pacing::Work};

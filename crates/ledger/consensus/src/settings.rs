@@ -1,14 +1,17 @@
 //! Time-outs, sizes and limits of consensus. They follow from the ledger's parameters or are fixed
 //! here; none is configurable per node, because nodes that disagree stall each other.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{
+    num::{NonZeroU64, NonZeroUsize},
+    time::Duration,
+};
 
 use commonware_consensus::{
     simplex,
     types::{FixedEpocher, ViewDelta},
 };
 use commonware_p2p::utils::mux::prefixed;
-use commonware_utils::NZUsize;
+use commonware_utils::{NZU64, NZUsize};
 use types::{Parameters, limits::VALIDATORS_MAX};
 
 use crate::{Digest, StrictScheme};
@@ -41,6 +44,9 @@ pub const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 pub const FETCH_RETRY: Duration = Duration::from_millis(200);
 /// Part of the leader time-out for which a proposer without work holds its turn, percent.
 pub const HOLD_PERCENT: u64 = 70;
+/// Early views allowed for each turn that is held in a rest: 1.5 pass with a third of the
+/// validators absent, the others are spare.
+pub const EARLY_VIEWS_PER_TURN: NonZeroU64 = NZU64!(4);
 
 /// Fixed time-outs of a view; nothing doubles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,19 +59,33 @@ pub struct Timeouts {
     pub skip: Duration,
     /// Pause before a vote to pass a stuck view is repeated.
     pub retry: Duration,
+    /// Views in a row without a final block that may end before their time-out, because the leader
+    /// is absent, lets its turn pass or proposes what is refused. It covers a whole rest between
+    /// two heartbeats: without it, work that comes late in a rest would wait for a time-out. What
+    /// exceeds it lasts as long as the time-outs say, so a ledger in trouble does not spin.
+    pub early_views_max: NonZeroU64,
 }
 
 impl Timeouts {
     /// What follows from the ledger's leader time-out: 1, 2 and 3 times it.
     pub fn new(parameters: &Parameters) -> Self {
         let leader = Duration::from_millis(parameters.leader_timeout_ms.max(1));
+        let turns = parameters.heartbeat_ms / hold_max_ms(parameters).max(1);
         Self {
             leader,
             certification: leader.saturating_mul(2),
             skip: leader.saturating_mul(3),
             retry: leader.min(NULLIFY_RETRY_MAX),
+            early_views_max: NonZeroU64::MIN
+                .saturating_add(turns)
+                .saturating_mul(EARLY_VIEWS_PER_TURN),
         }
     }
+}
+
+/// How long a proposer without work holds its turn, milliseconds.
+pub fn hold_max_ms(parameters: &Parameters) -> u64 {
+    parameters.leader_timeout_ms.saturating_mul(HOLD_PERCENT) / 100
 }
 
 /// Epochs of `epoch_blocks` heights each; epoch 0 includes block 0. Lengths below 2 count as 2.
@@ -94,6 +114,17 @@ mod tests {
             assert!(timeouts.certification < timeouts.skip);
             assert!(timeouts.retry < timeouts.skip);
         }
+    }
+
+    #[test]
+    fn a_rest_between_heartbeats_does_not_use_up_the_early_views() {
+        let parameters = Parameters::default();
+        let turns = 15_000_u64.div_ceil(1_400);
+        assert_eq!(Timeouts::new(&parameters).early_views_max.get(), turns * 4);
+        let day_ms = 24 * 60 * 60 * 1_000;
+        let extreme =
+            Parameters { heartbeat_ms: day_ms, leader_timeout_ms: 100, ..Parameters::default() };
+        assert!(Timeouts::new(&extreme).early_views_max.get() > day_ms / 70);
     }
 
     #[test]

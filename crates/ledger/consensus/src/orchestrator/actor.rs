@@ -367,7 +367,10 @@ where
             certification_timeout: timeouts.certification,
             timeout_retry: timeouts.retry,
             view_retention: settings::VIEW_RETENTION,
-            skip: SkipPolicy::Enabled { timeout: timeouts.skip, budget: SkipBudget::Participants },
+            skip: SkipPolicy::Enabled {
+                timeout: timeouts.skip,
+                budget: SkipBudget::Fixed(timeouts.early_views_max),
+            },
             fetch_timeout: NZDuration!(settings::FETCH_TIMEOUT),
             fetch_retry_delay: settings::FETCH_RETRY,
             forward: ForwardPolicy::Disabled,

@@ -3,7 +3,7 @@
 
 use types::Parameters;
 
-use crate::settings::HOLD_PERCENT;
+use crate::settings;
 
 /// The ledger's rhythm, from its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Rhythm {
             interval_idle_ms: parameters.interval_idle_ms,
             trailing_blocks: parameters.trailing_blocks,
             heartbeat_ms: parameters.heartbeat_ms,
-            hold_max_ms: parameters.leader_timeout_ms.saturating_mul(HOLD_PERCENT) / 100,
+            hold_max_ms: settings::hold_max_ms(parameters),
         }
     }
 }

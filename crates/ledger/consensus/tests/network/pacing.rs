@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use commonware_runtime::Clock as _;
+
 use crate::{
     app::Script,
     cluster::{Cluster, run},
@@ -42,6 +44,46 @@ fn work_ends_the_hold_at_once() {
         *cluster.busy.lock().unwrap() = true;
         cluster.reach(&ALL, before + 1, Duration::from_millis(500)).await;
         *cluster.busy.lock().unwrap() = false;
+    });
+}
+
+/// Rests of many lengths below a heartbeat, so that work also comes when a proposer has just let
+/// its turn pass, and long after the last block.
+async fn rests_end_at_once(cluster: Cluster, nodes: &[u64]) {
+    for rest_ms in (8_000..12_000).step_by(370) {
+        cluster.context.sleep(Duration::from_millis(rest_ms)).await;
+        let before = cluster.height(nodes[0]);
+        *cluster.busy.lock().unwrap() = true;
+        cluster.reach(nodes, before + 1, Duration::from_millis(300)).await;
+        *cluster.busy.lock().unwrap() = false;
+    }
+}
+
+#[test]
+fn work_after_a_long_rest_is_final_at_once() {
+    run(24, |context| async move {
+        let mut cluster = Cluster::new(context, Script::new(200, &[&ALL]), &ALL).await;
+        *cluster.busy.lock().unwrap() = false;
+        for seed in ALL {
+            cluster.boot(seed).await;
+        }
+        cluster.reach(&ALL, 1, Duration::from_secs(2)).await;
+        rests_end_at_once(cluster, &ALL).await;
+    });
+}
+
+#[test]
+fn an_absent_validator_does_not_delay_work_after_a_rest() {
+    run(25, |context| async move {
+        let mut cluster = Cluster::new(context, Script::new(200, &[&ALL]), &ALL).await;
+        *cluster.busy.lock().unwrap() = false;
+        for seed in ALL {
+            cluster.boot(seed).await;
+        }
+        cluster.reach(&ALL, 1, Duration::from_secs(2)).await;
+        cluster.kill(2).await;
+        cluster.sleep(10).await;
+        rests_end_at_once(cluster, &[0, 1, 3]).await;
     });
 }
 

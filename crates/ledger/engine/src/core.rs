@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chain::{ChainStore, OldValue};
 use commonware_parallel::{Rayon, Strategy as _};
 use consensus::ConsensusBlock;
-use execution::{BlockExecutor, BlockOutcome, DriveError, Step};
+use execution::{BlockExecutor, BlockOutcome, DriveError, Workers, drive};
 use ledger_api::LedgerError;
 use pool::Pool;
 use state::{StateError, StateKey, StateReader, StateValue};
@@ -27,31 +27,15 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Executes a block: the EVM on the worker pool, reads in the calling task.
+    /// Executes a block of `size` transactions: the EVM on the worker pool, reads in the calling
+    /// task.
     pub(crate) async fn execute(
         &self,
-        mut executor: BlockExecutor,
+        executor: BlockExecutor,
         size: usize,
         reader: &impl StateReader,
     ) -> Result<BlockOutcome, DriveError> {
-        loop {
-            let work = move |_| {
-                let step = executor.step();
-                (executor, step)
-            };
-            let (returned, step) = self.strategy.spawn(size, work).await;
-            executor = returned;
-            match step {
-                Step::Done(outcome) => return Ok(*outcome),
-                Step::Invalid(invalid) => return Err(invalid.into()),
-                Step::NeedState(keys) => {
-                    let values = reader.read_many(&keys).await?;
-                    for (key, value) in keys.into_iter().zip(values) {
-                        executor.provide(key, value);
-                    }
-                }
-            }
-        }
+        drive(executor, reader, &WorkerPool { strategy: &self.strategy, size }).await
     }
 
     /// Values after block `height`, from the applied state and the values overwritten since.
@@ -76,6 +60,23 @@ impl Core {
             }
         }
         Ok(values)
+    }
+}
+
+/// The worker pool, for work on a block of `size` transactions.
+struct WorkerPool<'a> {
+    strategy: &'a Rayon,
+    size: usize,
+}
+
+impl Workers for WorkerPool<'_> {
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        self.strategy.spawn(self.size, move |_| work()).await
+    }
+
+    // Apart from `run`, because the pool learns from each place how long its work takes.
+    async fn wait<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        self.strategy.spawn(1, move |_| work()).await
     }
 }
 

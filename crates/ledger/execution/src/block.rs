@@ -3,6 +3,10 @@
 //!
 //! It is a state machine without I/O. [`BlockExecutor::step`] works until it is done or needs
 //! values; [`BlockExecutor::provide`] gives them. It can be moved between threads at any time.
+//!
+//! A transaction that misses a value is run again once it is there. What bounds the work is that
+//! this happens a few times only: then [`BlockExecutor::load_next`] runs it once more, waiting for
+//! each value where it is read.
 
 mod frame;
 mod invalid;
@@ -19,7 +23,7 @@ use state::{StateKey, StateValue};
 use system::validators::StoredSet;
 use types::{Transaction, ValidatorSet};
 
-use crate::{BlockEnvironment, BlockState, ChainRules, LedgerEvm, Missing};
+use crate::{BlockEnvironment, BlockState, ChainRules, LedgerEvm, Missing, ValueSource};
 use frame::SystemOperation;
 
 pub use frame::{PREDEPLOY_GAS, SYSTEM_CALL_GAS, VALIDATORS_CALL_GAS, check_genesis};
@@ -60,6 +64,9 @@ impl Default for BuildLimits {
 pub enum Step {
     /// Provide a value (or its absence) for every key, then step again.
     NeedState(Vec<StateKey>),
+    /// The next transaction reads values that depend on one another, or is too large to be tried
+    /// again and again: call [`BlockExecutor::load_next`], then step again.
+    NeedSource,
     /// The block is executed.
     Done(Box<BlockOutcome>),
     /// The block cannot be valid.
@@ -69,6 +76,7 @@ pub enum Step {
 /// Why a phase stopped.
 enum Pause {
     Need(Vec<StateKey>),
+    NeedSource,
     Invalid(InvalidBlock),
 }
 
@@ -138,6 +146,12 @@ impl BlockExecutor {
         self.state.provide(key, value);
     }
 
+    /// Answers [`Step::NeedSource`]: runs the next transaction without effect, asking `source` for
+    /// every value that it misses. Where the source gives no answer, the step asks for it again.
+    pub fn load_next(&mut self, source: Box<dyn ValueSource>) {
+        self.load_next_transaction(source);
+    }
+
     /// Works until values are needed or the block is done. Once done or invalid, it stays so.
     pub fn step(&mut self) -> Step {
         loop {
@@ -157,6 +171,7 @@ impl BlockExecutor {
                     }
                 }
                 Err(Pause::Need(keys)) => return Step::NeedState(keys),
+                Err(Pause::NeedSource) => return Step::NeedSource,
                 Err(Pause::Invalid(invalid)) => return Step::Invalid(invalid),
             }
         }

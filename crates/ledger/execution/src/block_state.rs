@@ -34,6 +34,12 @@ pub struct Missing(pub StateKey);
 
 impl DBErrorMarker for Missing {}
 
+/// Answers one key at a time while a transaction runs.
+pub trait ValueSource: Send {
+    /// The value before the block; the outer `None` where no answer will come.
+    fn value(&mut self, key: StateKey) -> Option<Option<StateValue>>;
+}
+
 /// One contract's slots.
 #[derive(Clone, Debug, Default)]
 struct Slots {
@@ -45,7 +51,6 @@ struct Slots {
 /// The state as one block sees and changes it.
 ///
 /// Hash maps are only looked up; whatever is listed or iterated is ordered.
-#[derive(Clone, Debug)]
 pub struct BlockState {
     /// As provided, before the block.
     originals: HashMap<StateKey, Option<StateValue>>,
@@ -62,6 +67,8 @@ pub struct BlockState {
     parent: Option<(u64, B256)>,
     /// While set, a missing value is noted and read as absent, so that one run finds several.
     collected: Option<BTreeSet<StateKey>>,
+    /// While set, answers what is missing.
+    source: Option<Box<dyn ValueSource>>,
 }
 
 impl BlockState {
@@ -79,6 +86,7 @@ impl BlockState {
             empty: false,
             parent: None,
             collected: None,
+            source: None,
         }
     }
 
@@ -157,14 +165,41 @@ impl BlockState {
         self.collected.as_ref().map_or(0, BTreeSet::len)
     }
 
-    /// Notes a miss where misses are noted.
-    fn miss<T: Default>(&mut self, missing: Missing) -> Result<T, Missing> {
+    /// From here on `source` answers what is missing; `None` ends it.
+    pub(crate) fn ask(&mut self, source: Option<Box<dyn ValueSource>>) {
+        self.source = source;
+    }
+
+    /// After a miss: asks the source for the value, or notes the key to be read as absent, or
+    /// stops the run.
+    fn miss(&mut self, missing: Missing) -> Result<(), Missing> {
+        if let Some(source) = &mut self.source {
+            let value = source.value(missing.0).ok_or(missing)?;
+            self.provide(missing.0, value);
+            return Ok(());
+        }
         match &mut self.collected {
             Some(keys) if keys.len() < COLLECTED_KEYS_MAX => {
                 keys.insert(missing.0);
-                Ok(T::default())
+                Ok(())
             }
             _ => Err(missing),
+        }
+    }
+
+    fn loaded_code(&self, hash: B256) -> Result<Bytecode, Missing> {
+        if hash == KECCAK256_EMPTY || hash.is_zero() {
+            return Ok(Bytecode::default());
+        }
+        self.code.get(&hash).cloned().ok_or(Missing(StateKey::Code(hash)))
+    }
+
+    fn loaded_slot(&self, address: Address, slot: U256) -> Result<U256, Missing> {
+        let slots = self.storage.get(&address);
+        match slots.and_then(|slots| slots.values.get(&slot)) {
+            Some(value) => Ok(*value),
+            None if self.empty || slots.is_some_and(|slots| slots.complete) => Ok(U256::ZERO),
+            None => Err(Missing(StateKey::Storage(address, slot))),
         }
     }
 }
@@ -173,29 +208,24 @@ impl Database for BlockState {
     type Error = Missing;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Missing> {
-        match self.account(address) {
-            Ok(info) => Ok(info.cloned()),
-            Err(missing) => self.miss(missing),
+        if let Err(missing) = self.account(address) {
+            self.miss(missing)?;
         }
+        Ok(self.account(address).ok().flatten().cloned())
     }
 
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, Missing> {
-        if hash == KECCAK256_EMPTY || hash.is_zero() {
-            return Ok(Bytecode::default());
+        if let Err(missing) = self.loaded_code(hash) {
+            self.miss(missing)?;
         }
-        match self.code.get(&hash) {
-            Some(code) => Ok(code.clone()),
-            None => self.miss(Missing(StateKey::Code(hash))),
-        }
+        Ok(self.loaded_code(hash).unwrap_or_default())
     }
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, Missing> {
-        let slots = self.storage.get(&address);
-        match slots.and_then(|slots| slots.values.get(&slot)) {
-            Some(value) => Ok(*value),
-            None if self.empty || slots.is_some_and(|slots| slots.complete) => Ok(U256::ZERO),
-            None => self.miss(Missing(StateKey::Storage(address, slot))),
+        if let Err(missing) = self.loaded_slot(address, slot) {
+            self.miss(missing)?;
         }
+        Ok(self.loaded_slot(address, slot).unwrap_or_default())
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, Missing> {

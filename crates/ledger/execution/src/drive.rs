@@ -1,8 +1,10 @@
-//! The simple way to execute: one loop over a reader, for callers without a thread pool.
+//! One loop that executes a block over a reader, wherever the caller wants the EVM to run.
+
+use std::future::Future;
 
 use state::{StateError, StateReader};
 
-use crate::{BlockExecutor, BlockOutcome, InvalidBlock, Step};
+use crate::{BlockExecutor, BlockOutcome, InvalidBlock, Loading, Step};
 
 /// Why a block was not executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,15 +15,52 @@ pub enum DriveError {
     /// The block cannot be valid.
     #[error(transparent)]
     Invalid(#[from] InvalidBlock),
+    /// The system gave no thread to execute on.
+    #[error("no thread for execution: {0}")]
+    Thread(String),
 }
 
-/// Executes a block over a reader of its parent's state, in the calling task.
+/// Where the EVM runs.
+pub trait Workers: Sync {
+    /// Runs `work` to its end, which may take long.
+    fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send;
+
+    /// Runs `work`, which mostly blocks until another thread has got further.
+    fn wait<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send {
+        self.run(work)
+    }
+}
+
+/// The calling task.
+pub struct Here;
+
+impl Workers for Here {
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        work()
+    }
+}
+
+/// Executes a block over a reader of its parent's state: the EVM on `workers`, reads in the calling
+/// task.
 pub async fn drive(
     mut executor: BlockExecutor,
     reader: &impl StateReader,
+    workers: &impl Workers,
 ) -> Result<BlockOutcome, DriveError> {
     loop {
-        match executor.step() {
+        let work = move || {
+            let step = executor.step();
+            (executor, step)
+        };
+        let (returned, step) = workers.run(work).await;
+        executor = returned;
+        match step {
             Step::Done(outcome) => return Ok(*outcome),
             Step::Invalid(invalid) => return Err(invalid.into()),
             Step::NeedState(keys) => {
@@ -30,6 +69,30 @@ pub async fn drive(
                     executor.provide(key, value);
                 }
             }
+            Step::NeedSource => executor = load_next(executor, reader, workers).await?,
         }
+    }
+}
+
+/// Answers [`Step::NeedSource`].
+async fn load_next(
+    executor: BlockExecutor,
+    reader: &impl StateReader,
+    workers: &impl Workers,
+) -> Result<BlockExecutor, DriveError> {
+    let mut loading =
+        Loading::start(executor).map_err(|error| DriveError::Thread(error.to_string()))?;
+    loop {
+        let listen = move || {
+            let question = loading.next_question();
+            (loading, question)
+        };
+        let (returned, question) = workers.wait(listen).await;
+        loading = returned;
+        let Some(key) = question else {
+            return Ok(loading.finish());
+        };
+        let value = reader.read_many(&[key]).await?.pop().flatten();
+        loading.answer(value);
     }
 }

@@ -12,6 +12,7 @@ mod evm;
 pub mod fees;
 mod gate;
 mod halt;
+mod loading;
 pub mod predeploys;
 mod rules;
 pub mod simulate;
@@ -24,12 +25,13 @@ pub use block::{
     BlockExecutor, BlockOutcome, BuildLimits, InvalidBlock, Mode, PREDEPLOY_GAS, Rejected,
     SYSTEM_CALL_GAS, Step, TransactionResult, VALIDATORS_CALL_GAS, check_genesis,
 };
-pub use block_state::{AccountOverride, BlockState, Missing};
-pub use drive::{DriveError, drive};
+pub use block_state::{AccountOverride, BlockState, Missing, ValueSource};
+pub use drive::{DriveError, Here, Workers, drive};
 pub use environment::BlockEnvironment;
 pub use evm::{EvmContext, LedgerEvm, Payment};
 pub use fees::effective_gas_price;
 pub use gate::{AllowAll, CallGate, FrameKind, FrameStart, GateRefusal};
+pub use loading::Loading;
 pub use rules::{BlockHashes, ChainRules, FrameRules, SpecId, evm_configuration, rules};
 pub use system_contracts::{BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS};
 pub use validate::{

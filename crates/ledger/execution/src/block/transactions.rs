@@ -13,8 +13,9 @@ use super::{
     TransactionResult, outcome::FAILURE_OUTPUT_BYTES_MAX,
 };
 use crate::{
-    BlockState, InvalidTransaction, LedgerEvm, Payment, TransactionRules, check_transaction,
-    effective_gas_price, environment::transaction_env, halt, validate::refused_by_evm,
+    BlockState, InvalidTransaction, LedgerEvm, Payment, TransactionRules, ValueSource,
+    check_transaction, effective_gas_price, environment::transaction_env, halt,
+    validate::refused_by_evm,
 };
 
 /// After a miss, so many transactions are tried at once to find out what they
@@ -23,7 +24,8 @@ const LOOK_AHEAD_TRANSACTIONS_MAX: usize = 256;
 /// Transactions with a higher gas limit are not tried ahead: running them twice would cost more
 /// than waiting for their values.
 const LOOK_AHEAD_GAS_MAX: u64 = 1_000_000;
-/// How often one transaction is tried ahead; after that its values are asked for one by one.
+/// How often one transaction is tried ahead; after that its values are asked for where it reads
+/// them.
 const LOOK_AHEAD_TRIES_MAX: u8 = 4;
 /// No transaction fits into less gas.
 const TRANSACTION_GAS_MIN: u64 = 21_000;
@@ -129,13 +131,30 @@ impl Progress {
 impl BlockExecutor {
     /// Runs transactions until one misses a value or none is left.
     pub(super) fn run_transactions(&mut self) -> Result<(), Pause> {
+        self.with_run(|run, transactions| run.all(transactions))
+    }
+
+    pub(super) fn load_next_transaction(&mut self, source: Box<dyn ValueSource>) {
+        self.state.ask(Some(source));
+        self.with_run(|run, transactions| {
+            if let Some(transaction) = transactions.get(run.progress.next) {
+                run.run_without_effect(transaction);
+            }
+        });
+        self.state.ask(None);
+    }
+
+    fn with_run<R>(
+        &mut self,
+        work: impl FnOnce(&mut Run<'_, '_, '_>, &[Arc<Transaction>]) -> R,
+    ) -> R {
         let rules = self.rules.clone();
         let transaction_rules = rules.transaction_rules(&self.environment);
         let transactions = std::mem::take(&mut self.transactions);
         let mode = self.mode;
         let result = self.with_evm(|evm, progress| {
             let mut run = Run { rules: &rules, transaction_rules, mode, evm, progress };
-            run.all(&transactions)
+            work(&mut run, &transactions)
         });
         self.transactions = transactions;
         result
@@ -161,6 +180,9 @@ impl Run<'_, '_, '_> {
             }
             match self.one(transaction, remaining) {
                 Err(Pause::Need(keys)) => {
+                    if !self.worth_trying(self.progress.next, transaction) {
+                        return Err(Pause::NeedSource);
+                    }
                     return Err(Pause::Need(self.look_ahead(transactions, keys)));
                 }
                 result => result?,
@@ -229,8 +251,7 @@ impl Run<'_, '_, '_> {
         self.evm.ignore_nonces(true);
         self.evm.database().begin_collecting();
         for (index, transaction) in ahead {
-            let cheap = index == current || transaction.gas_limit() <= LOOK_AHEAD_GAS_MAX;
-            if cheap && self.progress.tries[index] < LOOK_AHEAD_TRIES_MAX {
+            if self.worth_trying(index, transaction) {
                 self.try_ahead(index, transaction);
             }
         }
@@ -240,13 +261,22 @@ impl Run<'_, '_, '_> {
         keys.into_iter().collect()
     }
 
+    fn worth_trying(&self, index: usize, transaction: &Transaction) -> bool {
+        transaction.gas_limit() <= LOOK_AHEAD_GAS_MAX
+            && self.progress.tries[index] < LOOK_AHEAD_TRIES_MAX
+    }
+
     fn try_ahead(&mut self, index: usize, transaction: &Transaction) {
         let before = self.evm.database().collected();
-        let payment = Payment::Block { base_fee_burnt: self.rules.base_fee_burnt };
-        let _ = self.evm.transact(transaction_env(transaction, self.rules), payment);
-        let _ = self.evm.take_changes();
+        self.run_without_effect(transaction);
         let missed_nothing = self.evm.database().collected() == before;
         let tries = &mut self.progress.tries[index];
         *tries = if missed_nothing { LOOK_AHEAD_TRIES_MAX } else { *tries + 1 };
+    }
+
+    fn run_without_effect(&mut self, transaction: &Transaction) {
+        let payment = Payment::Block { base_fee_burnt: self.rules.base_fee_burnt };
+        let _ = self.evm.transact(transaction_env(transaction, self.rules), payment);
+        let _ = self.evm.take_changes();
     }
 }

@@ -1,12 +1,12 @@
 //! Building and verifying agree; values loaded late or early make no difference.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_primitives::{Address, Bytes, TxKind, U256};
 use proptest::prelude::*;
 use types::Transaction;
 
-use super::super::*;
+use super::{super::*, Values};
 use crate::testing::{Chain, STORE, call, dynamic, forwarder, genesis, init_code, key};
 
 #[derive(Clone, Debug)]
@@ -66,6 +66,7 @@ fn preloaded(chain: &Chain, transactions: Vec<Arc<Transaction>>, mode: Mode) -> 
         match executor.step() {
             Step::Done(outcome) => return *outcome,
             Step::Invalid(invalid) => panic!("{invalid}"),
+            Step::NeedSource => executor.load_next(Box::new(Values(BTreeMap::new()))),
             Step::NeedState(keys) => {
                 for key in keys {
                     assert!(!chain.reader.values.contains_key(&key), "{key:?} was provided");

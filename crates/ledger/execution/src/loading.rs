@@ -1,0 +1,67 @@
+//! Answering [`Step::NeedSource`](crate::Step::NeedSource): the executor runs on a thread of its
+//! own and waits there for each value that the caller reads for it.
+
+use std::{
+    io,
+    sync::mpsc::{Receiver, Sender, channel},
+    thread::{self, JoinHandle},
+};
+
+use state::{StateKey, StateValue};
+
+use crate::{BlockExecutor, ValueSource};
+
+/// An executor that loads the values of its next transaction.
+///
+/// Ask for the [next question](Self::next_question), [answer](Self::answer) it, until there is no
+/// more; then [take the executor back](Self::finish). Dropping it ends the thread at its next read.
+pub struct Loading {
+    questions: Receiver<StateKey>,
+    answers: Sender<Option<StateValue>>,
+    thread: JoinHandle<BlockExecutor>,
+}
+
+impl Loading {
+    /// Starts the thread; fails where the system gives none.
+    pub fn start(mut executor: BlockExecutor) -> io::Result<Self> {
+        let (ask, questions) = channel();
+        let (answers, answered) = channel();
+        let thread = thread::Builder::new().name("evm-loading".to_owned()).spawn(move || {
+            executor.load_next(Box::new(Caller { ask, answered }));
+            executor
+        })?;
+        Ok(Self { questions, answers, thread })
+    }
+
+    /// The next key whose value is wanted; `None` once the transaction has run. Blocks while it
+    /// runs.
+    pub fn next_question(&self) -> Option<StateKey> {
+        self.questions.recv().ok()
+    }
+
+    /// Answers the last question; `None` where the state has no such value.
+    pub fn answer(&self, value: Option<StateValue>) {
+        // A thread that is gone shows at the next question.
+        let _ = self.answers.send(value);
+    }
+
+    /// The executor, once there are no more questions. Blocks for the moment that the thread needs
+    /// to end.
+    pub fn finish(self) -> BlockExecutor {
+        drop(self.answers);
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// The caller, as the executor's thread sees it.
+struct Caller {
+    ask: Sender<StateKey>,
+    answered: Receiver<Option<StateValue>>,
+}
+
+impl ValueSource for Caller {
+    fn value(&mut self, key: StateKey) -> Option<Option<StateValue>> {
+        self.ask.send(key).ok()?;
+        self.answered.recv().ok()
+    }
+}

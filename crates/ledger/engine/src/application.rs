@@ -45,8 +45,7 @@ impl<E: Runtime> Application<E> for App {
         _input: Input<(), ()>,
     ) -> Option<Proposed<Self, E>> {
         let parent = ancestry.next().await?.inner().clone();
-        let now_ms = consensus::pacing::now_ms(&runtime);
-        match self.build::<E>(&parent, &context, now_ms, batches).await {
+        match self.build::<E>(&parent, &context, &runtime, batches).await {
             Ok((block, merkleized)) => Some(Proposed { block, merkleized }),
             Err(error) => {
                 tracing::error!(height = parent.number() + 1, %error, "could not build a block");
@@ -57,7 +56,7 @@ impl<E: Runtime> Application<E> for App {
 
     async fn process(
         &mut self,
-        _context: (E, Context),
+        (runtime, _context): (E, Context),
         mut ancestry: impl Ancestry<ConsensusBlock>,
         batches: Batches<E>,
         finality: Finality,
@@ -70,7 +69,7 @@ impl<E: Runtime> Application<E> for App {
                 return None;
             }
         }
-        match self.verify::<E>(&block, batches).await {
+        match self.verify::<E>(&block, &runtime, batches).await {
             Ok(sealed) => Some(sealed),
             Err(rule) => {
                 tracing::warn!(

@@ -1,18 +1,35 @@
 //! Building a block on a parent.
 
+use std::time::Duration;
+
 use alloy_primitives::B256;
 use consensus::{BlockError, ConsensusBlock, Context, validator_key};
 use execution::{
-    BlockEnvironment, BlockExecutor, BuildLimits, Disposition, DriveError, Mode, rules,
+    BlockEnvironment, BlockExecutor, BuildLimits, BuildTime, Disposition, DriveError, Mode, rules,
 };
 use state::qmdb::{ApplyError, BatchReader, Batches, Sealed, apply_diff, commitment};
-use types::{Block, Extension, FeeMode, Header, blank_header, next_mix_hash};
+use types::{Block, Extension, FeeMode, Header, Parameters, blank_header, next_mix_hash};
 
 use crate::{Runtime, application::App, executed::Executed};
 
 /// Candidates are chosen for so many blocks' worth of gas limits, because transactions use far
 /// less than their limit.
 const GAS_OVERSUBSCRIPTION: u64 = 4;
+
+/// Part of the leader time-out for which transactions are added to a block, percent. The rest is
+/// for sending it and for the other validators, who execute it as well.
+const BUILD_PERCENT: u32 = 25;
+/// Part of the leader time-out that a single transaction may take, percent. One that takes longer
+/// would make every block that has it miss its time, and nothing would ever be final again.
+const TRANSACTION_PERCENT: u32 = 60;
+
+fn build_time(parameters: &Parameters) -> BuildTime {
+    let leader = Duration::from_millis(parameters.leader_timeout_ms);
+    BuildTime {
+        block: leader * BUILD_PERCENT / 100,
+        transaction: leader * TRANSACTION_PERCENT / 100,
+    }
+}
 
 /// Why no block was built.
 #[derive(Debug, thiserror::Error)]
@@ -33,12 +50,12 @@ impl App {
         &self,
         parent: &ConsensusBlock,
         context: &Context,
-        now_ms: u64,
+        clock: &E,
         batches: Batches<E>,
     ) -> Result<(ConsensusBlock, Sealed<E>), BuildError> {
         let core = &self.core;
         let leader = validator_key(&context.leader);
-        let time_ms = now_ms.max(parent.time_ms().saturating_add(1));
+        let time_ms = consensus::pacing::now_ms(clock).max(parent.time_ms().saturating_add(1));
         let header = self.next_header(parent, context, time_ms);
         let limits = BuildLimits::default();
         // The first block applies the allocation and carries no transactions.
@@ -61,7 +78,8 @@ impl App {
             Mode::Build(limits),
         );
         let reader = BatchReader::<E>(&batches);
-        let outcome = core.execute(executor, candidates.len(), &reader).await?;
+        let time = Some(build_time(&core.genesis.parameters));
+        let outcome = core.execute(executor, candidates.len(), &reader, clock, time).await?;
         for rejected in &outcome.rejected {
             if rejected.reason.disposition() == Disposition::Drop {
                 let hash = candidates[rejected.index].hash();

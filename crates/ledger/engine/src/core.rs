@@ -1,11 +1,15 @@
 //! What all parts of a running ledger share.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use chain::{ChainStore, OldValue};
 use commonware_parallel::{Rayon, Strategy as _};
+use commonware_runtime::Clock;
 use consensus::ConsensusBlock;
-use execution::{BlockExecutor, BlockOutcome, DriveError, Workers, drive};
+use execution::{BlockExecutor, BlockOutcome, BuildTime, DriveError, Workers, drive};
 use ledger_api::LedgerError;
 use pool::Pool;
 use state::{StateError, StateKey, StateReader, StateValue};
@@ -28,14 +32,18 @@ pub(crate) struct Core {
 
 impl Core {
     /// Executes a block of `size` transactions: the EVM on the worker pool, reads in the calling
-    /// task.
+    /// task. `time` is for building only.
     pub(crate) async fn execute(
         &self,
         executor: BlockExecutor,
         size: usize,
         reader: &impl StateReader,
+        clock: &impl Clock,
+        time: Option<BuildTime>,
     ) -> Result<BlockOutcome, DriveError> {
-        drive(executor, reader, &WorkerPool { strategy: &self.strategy, size }).await
+        let workers =
+            WorkerPool { strategy: &self.strategy, size, clock, started: clock.current() };
+        drive(executor, reader, &workers, time).await
     }
 
     /// Values after block `height`, from the applied state and the values overwritten since.
@@ -64,12 +72,18 @@ impl Core {
 }
 
 /// The worker pool, for work on a block of `size` transactions.
-struct WorkerPool<'a> {
+struct WorkerPool<'a, C> {
     strategy: &'a Rayon,
     size: usize,
+    clock: &'a C,
+    started: SystemTime,
 }
 
-impl Workers for WorkerPool<'_> {
+impl<C: Clock> Workers for WorkerPool<'_, C> {
+    fn elapsed(&self) -> Duration {
+        self.clock.current().duration_since(self.started).unwrap_or_default()
+    }
+
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         self.strategy.spawn(self.size, move |_| work()).await
     }

@@ -77,6 +77,7 @@ impl App {
     pub(crate) async fn verify<E: Runtime>(
         &self,
         block: &ConsensusBlock,
+        clock: &E,
         batches: Batches<E>,
     ) -> Result<Sealed<E>, Refused> {
         let transactions = self.recover(block).await?;
@@ -88,7 +89,7 @@ impl App {
             Mode::Verify,
         );
         let reader = BatchReader::<E>(&batches);
-        let outcome = self.core.execute(executor, transactions.len(), &reader).await?;
+        let outcome = self.core.execute(executor, transactions.len(), &reader, clock, None).await?;
         check_outcome(block, &outcome)?;
         let sealed = apply_diff::<E>(batches, &outcome.diff).await?;
         let state = commitment::<E>(&sealed);

@@ -4,12 +4,15 @@
 //! It is a state machine without I/O. [`BlockExecutor::step`] works until it is done or needs
 //! values; [`BlockExecutor::provide`] gives them. It can be moved between threads at any time.
 //!
-//! A transaction that misses a value is run again once it is there. What bounds the work is that
-//! this happens a few times only: then [`BlockExecutor::load_next`] runs it once more, waiting for
-//! each value where it is read.
+//! What bounds the work, whatever transactions read: a small one that misses a value is run again
+//! a few times once it is there ([`look_ahead`]); a large one, and a small one whose reads depend
+//! on one another, runs once and waits for each value where it is read
+//! ([`BlockExecutor::load_next`]). Between parts of limited gas the caller may end a block that it
+//! builds.
 
 mod frame;
 mod invalid;
+mod look_ahead;
 mod outcome;
 mod prefetch;
 #[cfg(test)]
@@ -23,7 +26,9 @@ use state::{StateKey, StateValue};
 use system::validators::StoredSet;
 use types::{Transaction, ValidatorSet};
 
-use crate::{BlockEnvironment, BlockState, ChainRules, LedgerEvm, Missing, ValueSource};
+use crate::{
+    BlockEnvironment, BlockState, ChainRules, InvalidTransaction, LedgerEvm, Missing, ValueSource,
+};
 use frame::SystemOperation;
 
 pub use frame::{PREDEPLOY_GAS, SYSTEM_CALL_GAS, VALIDATORS_CALL_GAS, check_genesis};
@@ -64,9 +69,11 @@ impl Default for BuildLimits {
 pub enum Step {
     /// Provide a value (or its absence) for every key, then step again.
     NeedState(Vec<StateKey>),
-    /// The next transaction reads values that depend on one another, or is too large to be tried
-    /// again and again: call [`BlockExecutor::load_next`], then step again.
+    /// The next transaction is large or reads values that depend on one another: call
+    /// [`BlockExecutor::load_next`], then step again.
     NeedSource,
+    /// A part of the transactions is done: step again, or [`BlockExecutor::close`] first.
+    Pause,
     /// The block is executed.
     Done(Box<BlockOutcome>),
     /// The block cannot be valid.
@@ -77,6 +84,7 @@ pub enum Step {
 enum Pause {
     Need(Vec<StateKey>),
     NeedSource,
+    Breath,
     Invalid(InvalidBlock),
 }
 
@@ -146,10 +154,21 @@ impl BlockExecutor {
         self.state.provide(key, value);
     }
 
-    /// Answers [`Step::NeedSource`]: runs the next transaction without effect, asking `source` for
-    /// every value that it misses. Where the source gives no answer, the step asks for it again.
+    /// Answers [`Step::NeedSource`]: runs the next transaction, asking `source` for every value
+    /// that it misses; the next step applies what it did. Where the source gives no answer, the
+    /// next step needs it again.
     pub fn load_next(&mut self, source: Box<dyn ValueSource>) {
         self.load_next_transaction(source);
+    }
+
+    /// Leaves out the transaction that was just loaded. Only for building.
+    pub fn refuse_next(&mut self, reason: InvalidTransaction) {
+        self.refuse_next_transaction(reason);
+    }
+
+    /// Lets the block end here: no further candidate is tried. Only for building.
+    pub fn close(&mut self) {
+        self.close_transactions();
     }
 
     /// Works until values are needed or the block is done. Once done or invalid, it stays so.
@@ -172,6 +191,7 @@ impl BlockExecutor {
                 }
                 Err(Pause::Need(keys)) => return Step::NeedState(keys),
                 Err(Pause::NeedSource) => return Step::NeedSource,
+                Err(Pause::Breath) => return Step::Pause,
                 Err(Pause::Invalid(invalid)) => return Step::Invalid(invalid),
             }
         }

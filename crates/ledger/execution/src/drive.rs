@@ -1,10 +1,10 @@
 //! One loop that executes a block over a reader, wherever the caller wants the EVM to run.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use state::{StateError, StateReader};
 
-use crate::{BlockExecutor, BlockOutcome, InvalidBlock, Loading, Step};
+use crate::{BlockExecutor, BlockOutcome, InvalidBlock, InvalidTransaction, Loading, Step};
 
 /// Why a block was not executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,8 +20,23 @@ pub enum DriveError {
     Thread(String),
 }
 
+/// How long a proposer may take. What it proposes is its own choice, so it may look at its clock;
+/// verifying has no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuildTime {
+    /// After it no further transaction is added.
+    pub block: Duration,
+    /// A single large transaction that takes longer is left out for good.
+    pub transaction: Duration,
+}
+
 /// Where the EVM runs.
 pub trait Workers: Sync {
+    /// Time since execution of the block began.
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Runs `work` to its end, which may take long.
     fn run<T: Send + 'static>(
         &self,
@@ -47,13 +62,17 @@ impl Workers for Here {
 }
 
 /// Executes a block over a reader of its parent's state: the EVM on `workers`, reads in the calling
-/// task.
+/// task. `time` is for building only.
 pub async fn drive(
     mut executor: BlockExecutor,
     reader: &impl StateReader,
     workers: &impl Workers,
+    time: Option<BuildTime>,
 ) -> Result<BlockOutcome, DriveError> {
     loop {
+        if time.is_some_and(|time| workers.elapsed() > time.block) {
+            executor.close();
+        }
         let work = move || {
             let step = executor.step();
             (executor, step)
@@ -69,7 +88,18 @@ pub async fn drive(
                     executor.provide(key, value);
                 }
             }
-            Step::NeedSource => executor = load_next(executor, reader, workers).await?,
+            Step::Pause => {}
+            Step::NeedSource => {
+                let before = workers.elapsed();
+                executor = load_next(executor, reader, workers).await?;
+                let took = workers.elapsed().saturating_sub(before);
+                if let Some(time) = time.filter(|time| took > time.transaction) {
+                    executor.refuse_next(InvalidTransaction::TooSlow {
+                        took_ms: milliseconds(took),
+                        limit_ms: milliseconds(time.transaction),
+                    });
+                }
+            }
         }
     }
 }
@@ -95,4 +125,8 @@ async fn load_next(
         let value = reader.read_many(&[key]).await?.pop().flatten();
         loading.answer(value);
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

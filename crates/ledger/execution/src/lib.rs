@@ -26,7 +26,7 @@ pub use block::{
     SYSTEM_CALL_GAS, Step, TransactionResult, VALIDATORS_CALL_GAS, check_genesis,
 };
 pub use block_state::{AccountOverride, BlockState, Missing, ValueSource};
-pub use drive::{DriveError, Here, Workers, drive};
+pub use drive::{BuildTime, DriveError, Here, Workers, drive};
 pub use environment::BlockEnvironment;
 pub use evm::{EvmContext, LedgerEvm, Payment};
 pub use fees::effective_gas_price;

@@ -249,7 +249,7 @@ impl Chain {
         let number = self.number + 1;
         let environment = self.environment(number);
         let executor = BlockExecutor::new(environment, self.rules(number), transactions, mode);
-        block_on(drive(executor, &self.reader, &crate::Here))
+        block_on(drive(executor, &self.reader, &crate::Here, None))
     }
 
     /// Builds, verifies, applies.

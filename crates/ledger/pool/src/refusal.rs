@@ -124,5 +124,6 @@ const fn invalid_code(invalid: &InvalidTransaction) -> &'static str {
         InvalidTransaction::InsufficientFunds { .. } => "POOL-0031",
         InvalidTransaction::SenderNotEoa { .. } => "POOL-0032",
         InvalidTransaction::Other(_) => "POOL-0033",
+        InvalidTransaction::TooSlow { .. } => "POOL-0034",
     }
 }

@@ -19,7 +19,8 @@ pub enum FeeMode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// Gas of one block.
+    /// Gas of one block. The slowest contracts use about 20 M gas per second of one processor, and
+    /// a block must be built and verified within the time-outs.
     pub block_gas_limit: u64,
     /// Free or metered.
     pub fee_mode: FeeMode,
@@ -46,7 +47,7 @@ pub struct Parameters {
 impl Default for Parameters {
     fn default() -> Self {
         Self {
-            block_gas_limit: 60_000_000,
+            block_gas_limit: 30_000_000,
             fee_mode: FeeMode::Free,
             base_fee_wei: 0,
             fee_recipient: Address::ZERO,

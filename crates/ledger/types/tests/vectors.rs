@@ -34,7 +34,7 @@ fn genesis() -> Genesis {
         ledger_id: 0,
         profile: Profile::Dev,
         time_ms: 1_760_000_000_123,
-        parameters: Parameters::default(),
+        parameters: Parameters { block_gas_limit: 60_000_000, ..Parameters::default() },
         validators: (1..=4u8)
             .map(|index| GenesisValidator {
                 organisation: format!("Organisation {index}"),

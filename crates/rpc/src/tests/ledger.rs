@@ -165,9 +165,10 @@ impl TestLedger {
         let mode = Mode::Build(BuildLimits::default());
         let executor = BlockExecutor::new(environment.clone(), rules, candidates.clone(), mode);
         let values = self.states.lock().unwrap()[parent.number as usize].clone();
-        let outcome = execution::drive(executor, &MemoryState(values.clone()), &execution::Here)
-            .await
-            .unwrap();
+        let outcome =
+            execution::drive(executor, &MemoryState(values.clone()), &execution::Here, None)
+                .await
+                .unwrap();
         let included: Vec<_> = outcome.included.iter().map(|at| candidates[*at].clone()).collect();
         let block = self.block(&parent_header, &environment, &outcome, &included);
         self.store(values, block, outcome, &included)

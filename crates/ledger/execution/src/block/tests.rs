@@ -5,10 +5,11 @@ mod fees;
 mod genesis;
 mod natives;
 mod properties;
+mod work;
 
 use std::sync::{Arc, atomic::Ordering};
 
-use alloy_consensus::{TxEip1559, TxEip2930, TxEip7702, TxLegacy};
+use alloy_consensus::{TxEip2930, TxEip7702, TxLegacy};
 use alloy_primitives::{Address, TxKind, U256};
 
 use super::*;
@@ -195,60 +196,6 @@ fn few_rounds_of_reading_serve_many_transactions() {
     assert!(rounds <= 3, "{rounds} rounds");
 }
 
-/// Follows the list of slots that begins at call data's first word, to its end.
-const FOLLOW: &[u8] = &[0x5f, 0x35, 0x5b, 0x54, 0x80, 0x60, 0x02, 0x57, 0x00];
-
-#[test]
-fn reads_that_depend_on_one_another_do_not_repeat_the_transaction_each_time() {
-    const LENGTH: u64 = 5_001;
-    let list = Address::repeat_byte(0x11);
-    let mut file = genesis();
-    let storage = (1..LENGTH).map(|slot| (U256::from(slot), U256::from(slot + 1))).collect();
-    let account = types::AllocatedAccount { code: FOLLOW.into(), storage, ..Default::default() };
-    file.allocation.insert(list, account);
-    let chain = Chain::new(file);
-    for gas_limit in [900_000, 30_000_000] {
-        let start = U256::from(LENGTH - gas_limit / 6_000).to_be_bytes::<32>();
-        let transaction =
-            TxEip1559 { gas_limit, ..dynamic(0, TxKind::Call(list), 0, start.into()) };
-        let transactions = vec![key(1).sign(transaction)];
-        let driven = chain.execute(transactions.clone(), Mode::Verify).unwrap();
-        let mut rounds = 0;
-        let mut loads = 0;
-        let (environment, rules) = (chain.environment(2), chain.rules(2));
-        let mut executor = BlockExecutor::new(environment, rules, transactions, Mode::Verify);
-        let outcome = loop {
-            match executor.step() {
-                Step::NeedState(keys) => {
-                    rounds += 1;
-                    for key in keys {
-                        executor.provide(key, chain.reader.values.get(&key).cloned());
-                    }
-                }
-                Step::NeedSource => {
-                    loads += 1;
-                    executor.load_next(Box::new(Values(chain.reader.values.clone())));
-                }
-                Step::Done(outcome) => break outcome,
-                Step::Invalid(invalid) => panic!("{invalid}"),
-            }
-        };
-        assert!(outcome.results[0].success);
-        assert!(outcome.gas_used > 21_000 + gas_limit / 6_000 * 2_100);
-        assert!(rounds < 10, "{rounds} rounds");
-        assert_eq!(loads, 1);
-        assert_eq!(*outcome, driven);
-    }
-}
-
-struct Values(std::collections::BTreeMap<StateKey, StateValue>);
-
-impl ValueSource for Values {
-    fn value(&mut self, key: StateKey) -> Option<Option<StateValue>> {
-        Some(self.0.get(&key).cloned())
-    }
-}
-
 #[test]
 fn a_finished_executor_answers_the_same_again() {
     let chain = Chain::new(genesis());
@@ -268,9 +215,17 @@ fn a_finished_executor_answers_the_same_again() {
             }
             Step::Done(outcome) => break outcome,
             Step::Invalid(invalid) => panic!("{invalid}"),
-            Step::NeedSource => panic!("nothing is missing"),
+            Step::NeedSource | Step::Pause => panic!("there are no transactions"),
         }
     };
     let Step::Done(second) = executor.step() else { panic!("not done") };
     assert_eq!(first, second);
+}
+
+struct Values(std::collections::BTreeMap<StateKey, StateValue>);
+
+impl ValueSource for Values {
+    fn value(&mut self, key: StateKey) -> Option<Option<StateValue>> {
+        Some(self.0.get(&key).cloned())
+    }
 }

@@ -1,48 +1,52 @@
 //! The transactions of a block, one after the other.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Bloom, Bytes};
-use revm::context_interface::result::{EVMError, ExecutionResult};
-use state::{StateDiff, StateKey};
+use revm::{
+    context_interface::result::{EVMError, ExecutionResult},
+    state::EvmState,
+};
+use state::StateDiff;
 use types::{Receipt, Transaction, ValidatorSet, receipts_root, transactions_root};
 
 use super::{
     BlockExecutor, BlockOutcome, BuildLimits, InvalidBlock, Mode, Pause, Rejected,
-    TransactionResult, outcome::FAILURE_OUTPUT_BYTES_MAX,
+    TransactionResult,
+    look_ahead::{TRIED_GAS_MAX, Tries},
+    outcome::FAILURE_OUTPUT_BYTES_MAX,
 };
 use crate::{
-    BlockState, InvalidTransaction, LedgerEvm, Payment, TransactionRules, ValueSource,
+    BlockState, InvalidTransaction, LedgerEvm, Missing, Payment, TransactionRules, ValueSource,
     check_transaction, effective_gas_price, environment::transaction_env, halt,
     validate::refused_by_evm,
 };
 
-/// After a miss, so many transactions are tried at once to find out what they
-/// will miss.
-const LOOK_AHEAD_TRANSACTIONS_MAX: usize = 256;
-/// Transactions with a higher gas limit are not tried ahead: running them twice would cost more
-/// than waiting for their values.
-const LOOK_AHEAD_GAS_MAX: u64 = 1_000_000;
-/// How often one transaction is tried ahead; after that its values are asked for where it reads
-/// them.
-const LOOK_AHEAD_TRIES_MAX: u8 = 4;
+/// Gas that transactions use between two pauses.
+const PAUSE_GAS: u64 = 3_000_000;
 /// No transaction fits into less gas.
 const TRANSACTION_GAS_MIN: u64 = 21_000;
 
 /// How far the block has come.
 #[derive(Debug)]
 pub(super) struct Progress {
-    next: usize,
+    pub(super) next: usize,
     gas_used: u64,
     bytes: usize,
     included: Vec<usize>,
     results: Vec<TransactionResult>,
     receipts: Vec<Receipt>,
     rejected: Vec<Rejected>,
-    /// How often each transaction was tried ahead.
-    tries: Vec<u8>,
+    /// What the next transaction came to on a run with a source.
+    loaded: Option<Ran>,
+    /// Gas used at the last pause.
+    paused_at: u64,
+    pub(super) tries: Tries,
 }
+
+/// A run whose effects are not applied yet.
+pub(super) type Ran = Result<(ExecutionResult, EvmState), EVMError<Missing>>;
 
 impl Progress {
     pub(super) fn new(transactions: usize) -> Self {
@@ -54,7 +58,9 @@ impl Progress {
             results: Vec::new(),
             receipts: Vec::new(),
             rejected: Vec::new(),
-            tries: vec![0; transactions],
+            loaded: None,
+            paused_at: 0,
+            tries: Tries::new(transactions),
         }
     }
 
@@ -137,11 +143,25 @@ impl BlockExecutor {
     pub(super) fn load_next_transaction(&mut self, source: Box<dyn ValueSource>) {
         self.state.ask(Some(source));
         self.with_run(|run, transactions| {
-            if let Some(transaction) = transactions.get(run.progress.next) {
-                run.run_without_effect(transaction);
-            }
+            let Some(transaction) = transactions.get(run.progress.next) else {
+                return;
+            };
+            let ran = run.run(transaction);
+            let unanswered = matches!(ran, Err(EVMError::Database(_)));
+            run.progress.loaded = (!unanswered).then_some(ran);
         });
         self.state.ask(None);
+    }
+
+    pub(super) fn refuse_next_transaction(&mut self, reason: InvalidTransaction) {
+        self.progress.loaded = None;
+        self.progress.rejected.push(Rejected { index: self.progress.next, reason });
+        self.progress.next += 1;
+    }
+
+    pub(super) fn close_transactions(&mut self) {
+        self.progress.loaded = None;
+        self.progress.next = self.transactions.len();
     }
 
     fn with_run<R>(
@@ -162,12 +182,12 @@ impl BlockExecutor {
 }
 
 /// One stretch of transactions on one EVM.
-struct Run<'r, 'e, 's> {
+pub(super) struct Run<'r, 'e, 's> {
     rules: &'r crate::ChainRules,
-    transaction_rules: TransactionRules,
+    pub(super) transaction_rules: TransactionRules,
     mode: Mode,
-    evm: &'r mut LedgerEvm<'e, &'s mut BlockState>,
-    progress: &'r mut Progress,
+    pub(super) evm: &'r mut LedgerEvm<'e, &'s mut BlockState>,
+    pub(super) progress: &'r mut Progress,
 }
 
 impl Run<'_, '_, '_> {
@@ -180,14 +200,18 @@ impl Run<'_, '_, '_> {
             }
             match self.one(transaction, remaining) {
                 Err(Pause::Need(keys)) => {
-                    if !self.worth_trying(self.progress.next, transaction) {
-                        return Err(Pause::NeedSource);
-                    }
-                    return Err(Pause::Need(self.look_ahead(transactions, keys)));
+                    return Err(match self.look_ahead(transactions, keys) {
+                        Some(keys) => Pause::Need(keys),
+                        None => Pause::NeedSource,
+                    });
                 }
                 result => result?,
             }
             self.progress.next += 1;
+            if self.progress.gas_used - self.progress.paused_at >= PAUSE_GAS {
+                self.progress.paused_at = self.progress.gas_used;
+                return Err(Pause::Breath);
+            }
         }
         Ok(())
     }
@@ -210,10 +234,14 @@ impl Run<'_, '_, '_> {
             }
             _ => {}
         }
-        let payment = Payment::Block { base_fee_burnt: self.rules.base_fee_burnt };
-        match self.evm.transact(transaction_env(transaction, self.rules), payment) {
-            Ok(result) => {
-                let changes = self.evm.take_changes();
+        let ran = match self.progress.loaded.take() {
+            Some(ran) => ran,
+            // Too large to be run again after every miss.
+            None if gas > TRIED_GAS_MAX => return Err(Pause::NeedSource),
+            None => self.run(transaction),
+        };
+        match ran {
+            Ok((result, changes)) => {
                 let spec = self.evm.spec();
                 self.evm.database().commit(changes, spec);
                 self.progress.include(index, transaction, result, &self.transaction_rules);
@@ -237,46 +265,9 @@ impl Run<'_, '_, '_> {
         Ok(())
     }
 
-    /// Adds what this and the following transactions would miss, so that one round of reading
-    /// serves many. They run on the state as it is now, with absent values where some are missing,
-    /// and without effect; a wrong guess costs only time, and each transaction's number of tries is
-    /// limited.
-    fn look_ahead(
-        &mut self,
-        transactions: &[Arc<Transaction>],
-        missed: Vec<StateKey>,
-    ) -> Vec<StateKey> {
-        let current = self.progress.next;
-        let ahead = transactions.iter().enumerate().skip(current).take(LOOK_AHEAD_TRANSACTIONS_MAX);
-        self.evm.ignore_nonces(true);
-        self.evm.database().begin_collecting();
-        for (index, transaction) in ahead {
-            if self.worth_trying(index, transaction) {
-                self.try_ahead(index, transaction);
-            }
-        }
-        self.evm.ignore_nonces(false);
-        let mut keys: BTreeSet<StateKey> = self.evm.database().end_collecting();
-        keys.extend(missed);
-        keys.into_iter().collect()
-    }
-
-    fn worth_trying(&self, index: usize, transaction: &Transaction) -> bool {
-        transaction.gas_limit() <= LOOK_AHEAD_GAS_MAX
-            && self.progress.tries[index] < LOOK_AHEAD_TRIES_MAX
-    }
-
-    fn try_ahead(&mut self, index: usize, transaction: &Transaction) {
-        let before = self.evm.database().collected();
-        self.run_without_effect(transaction);
-        let missed_nothing = self.evm.database().collected() == before;
-        let tries = &mut self.progress.tries[index];
-        *tries = if missed_nothing { LOOK_AHEAD_TRIES_MAX } else { *tries + 1 };
-    }
-
-    fn run_without_effect(&mut self, transaction: &Transaction) {
+    pub(super) fn run(&mut self, transaction: &Transaction) -> Ran {
         let payment = Payment::Block { base_fee_burnt: self.rules.base_fee_burnt };
-        let _ = self.evm.transact(transaction_env(transaction, self.rules), payment);
-        let _ = self.evm.take_changes();
+        let result = self.evm.transact(transaction_env(transaction, self.rules), payment)?;
+        Ok((result, self.evm.take_changes()))
     }
 }

@@ -121,6 +121,14 @@ pub enum InvalidTransaction {
         /// Who signed.
         sender: Address,
     },
+    /// A proposer will not include it; blocks of others may have it.
+    #[error("execution takes too long: {took_ms} ms, proposers include up to {limit_ms} ms")]
+    TooSlow {
+        /// How long it took here, milliseconds.
+        took_ms: u64,
+        /// Longest that this proposer includes, milliseconds.
+        limit_ms: u64,
+    },
     /// Not possible under the rules of the height, for a reason that the EVM names.
     #[error("{0}")]
     Other(String),

@@ -148,7 +148,7 @@ fn the_gate_sees_every_frame() {
     ];
     let environment = chain.environment(chain.number + 1);
     let executor = BlockExecutor::new(environment, rules, transactions, Mode::Verify);
-    let outcome = block_on(drive(executor, &chain.reader, &crate::Here)).unwrap();
+    let outcome = block_on(drive(executor, &chain.reader, &crate::Here, None)).unwrap();
     chain.reader.apply(&outcome.diff);
     let success: Vec<bool> = outcome.results.iter().map(|result| result.success).collect();
     assert_eq!(success, [true, false, false]);

@@ -66,6 +66,7 @@ fn preloaded(chain: &Chain, transactions: Vec<Arc<Transaction>>, mode: Mode) -> 
         match executor.step() {
             Step::Done(outcome) => return *outcome,
             Step::Invalid(invalid) => panic!("{invalid}"),
+            Step::Pause => {}
             Step::NeedSource => executor.load_next(Box::new(Values(BTreeMap::new()))),
             Step::NeedState(keys) => {
                 for key in keys {

@@ -166,7 +166,8 @@ impl BlockExecutor {
         self.refuse_next_transaction(reason);
     }
 
-    /// Lets the block end here: no further candidate is tried. Only for building.
+    /// Lets the block end here: no further candidate is tried, except one that is loaded and the
+    /// first, without which a slow node would never include anything. Only for building.
     pub fn close(&mut self) {
         self.close_transactions();
     }

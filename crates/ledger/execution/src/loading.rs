@@ -1,5 +1,6 @@
 //! Answering [`Step::NeedSource`](crate::Step::NeedSource): the executor runs on a thread of its
-//! own and waits there for each value that the caller reads for it.
+//! own and waits there for each value that the caller reads for it. One of the two runs at a time, so
+//! nothing depends on the order of threads.
 
 use std::{
     io,

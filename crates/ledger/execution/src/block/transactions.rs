@@ -32,6 +32,8 @@ const TRANSACTION_GAS_MIN: u64 = 21_000;
 #[derive(Debug)]
 pub(super) struct Progress {
     pub(super) next: usize,
+    /// Position at which the block ends, whether there are more candidates or not.
+    end: usize,
     gas_used: u64,
     bytes: usize,
     included: Vec<usize>,
@@ -52,6 +54,7 @@ impl Progress {
     pub(super) fn new(transactions: usize) -> Self {
         Self {
             next: 0,
+            end: transactions,
             gas_used: 0,
             bytes: 0,
             included: Vec::new(),
@@ -160,8 +163,8 @@ impl BlockExecutor {
     }
 
     pub(super) fn close_transactions(&mut self) {
-        self.progress.loaded = None;
-        self.progress.next = self.transactions.len();
+        let handled = self.progress.next + usize::from(self.progress.loaded.is_some());
+        self.progress.end = self.progress.end.min(handled.max(1));
     }
 
     fn with_run<R>(
@@ -192,6 +195,7 @@ pub(super) struct Run<'r, 'e, 's> {
 
 impl Run<'_, '_, '_> {
     fn all(&mut self, transactions: &[Arc<Transaction>]) -> Result<(), Pause> {
+        let transactions = &transactions[..self.progress.end];
         while let Some(transaction) = transactions.get(self.progress.next) {
             let limit = self.transaction_rules.block_gas_limit;
             let remaining = limit.saturating_sub(self.progress.gas_used);

@@ -109,11 +109,17 @@ fn a_block_ends_when_its_time_is_over() {
         key(number).sign(transaction)
     };
     let transactions: Vec<_> = (1..=6).map(large).collect();
-    let time = BuildTime { block: Duration::from_secs(8), transaction: Duration::from_secs(2) };
-    let outcome = built_by(&chain, transactions.clone(), time);
-    let included = outcome.included.len();
-    assert!((1..6).contains(&included), "{included} included");
-    assert!(outcome.rejected.is_empty(), "they wait for the next block");
+    let built: Vec<usize> = (0..40)
+        .map(|seconds| {
+            let block = Duration::from_secs(seconds);
+            let time = BuildTime { block, transaction: Duration::from_secs(2) };
+            let outcome = built_by(&chain, transactions.clone(), time);
+            assert!(outcome.rejected.is_empty(), "they wait for the next block");
+            outcome.included.len()
+        })
+        .collect();
+    assert_eq!((built[0], built[39]), (1, 6), "the first is never left out");
+    assert!(built.is_sorted() && built.contains(&3), "{built:?}");
     assert_eq!(chain.execute(transactions, Mode::Verify).unwrap().included.len(), 6);
 }
 

@@ -4,10 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use execution::{
     BlockEnvironment, ChainRules,
-    simulate::{CallRequest, CallResult, SimulateError, Simulation, call, estimate_gas},
+    simulate::{
+        BlockingReader, CallRequest, CallResult, SimulateError, Simulation, call, estimate_gas,
+    },
 };
 use ledger_api::{Ledger, LedgerError};
-use state::{StateError, StateKey, StateReader, StateValue};
+use state::{StateError, StateKey, StateValue};
 use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
@@ -31,20 +33,21 @@ pub struct Task {
     pub block: BlockFields,
 }
 
-/// The state after one block. Reading stops with an error once the time is over, and with it a
+/// The state after one block, read from a thread outside the runtime. Reading stops with an error once the time is over, and with it a
 /// simulation that nobody waits for.
 struct HeightState {
     ledger: Arc<dyn Ledger>,
     height: u64,
     deadline: Instant,
+    runtime: Handle,
 }
 
-impl StateReader for HeightState {
-    async fn read_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateValue>>, StateError> {
+impl BlockingReader for HeightState {
+    fn read_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateValue>>, StateError> {
         if Instant::now() >= self.deadline {
             return Err(StateError::Store("the simulation took too long".to_owned()));
         }
-        let read = self.ledger.read_state(self.height, keys.to_vec()).await;
+        let read = self.runtime.block_on(self.ledger.read_state(self.height, keys.to_vec()));
         let values = read.map_err(|error| match error {
             LedgerError::State(error) => error,
             other => StateError::Store(other.to_string()),
@@ -61,7 +64,7 @@ impl StateReader for HeightState {
 struct Prepared {
     simulation: Simulation,
     request: CallRequest,
-    reader: HeightState,
+    reader: Arc<HeightState>,
 }
 
 fn prepare(context: &Context, view: &View, task: Task) -> Result<Prepared, RpcError> {
@@ -75,16 +78,16 @@ fn prepare(context: &Context, view: &View, task: Task) -> Result<Prepared, RpcEr
     let simulation = Simulation::new(environment, rules, task.state.0, &task.block.0, gas_max)
         .map_err(failed)?;
     let deadline = Instant::now() + Duration::from_millis(service.config.simulation_timeout_ms);
-    let reader = HeightState { ledger: view.ledger().clone(), height, deadline };
+    let (ledger, runtime) = (view.ledger().clone(), Handle::current());
+    let reader = Arc::new(HeightState { ledger, height, deadline, runtime });
     Ok(Prepared { simulation, request: task.object.call, reader })
 }
 
 /// Return data of a call; a revert or halt is an error.
 pub async fn run_call(context: &Context, view: &View, task: Task) -> Result<Vec<u8>, RpcError> {
     let Prepared { mut simulation, request, reader } = prepare(context, view, task)?;
-    let runtime = Handle::current();
     let work = move || {
-        let result = runtime.block_on(call(&mut simulation, &request, &reader)).map_err(failed)?;
+        let result = call(&mut simulation, &request, &reader).map_err(failed)?;
         match result {
             CallResult::Success { output, .. } => Ok(output.to_vec()),
             CallResult::Revert { output, .. } => Err(reverted(&output)),
@@ -97,9 +100,7 @@ pub async fn run_call(context: &Context, view: &View, task: Task) -> Result<Vec<
 /// The least gas limit with which a call succeeds.
 pub async fn run_estimate(context: &Context, view: &View, task: Task) -> Result<u64, RpcError> {
     let Prepared { mut simulation, request, reader } = prepare(context, view, task)?;
-    let runtime = Handle::current();
-    let work =
-        move || runtime.block_on(estimate_gas(&mut simulation, &request, &reader)).map_err(failed);
+    let work = move || estimate_gas(&mut simulation, &request, &reader).map_err(failed);
     context.service.simulations.run(work).await
 }
 
@@ -110,7 +111,6 @@ fn failed(error: SimulateError) -> RpcError {
         SimulateError::FeeFields | SimulateError::OverrideFields(_) => {
             RpcError::invalid_params(error.to_string())
         }
-        SimulateError::TooManyReads => RpcError::limit(error.to_string()),
         SimulateError::Invalid(_)
         | SimulateError::Halted(_)
         | SimulateError::GasAllowance(_)

@@ -9,20 +9,24 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use alloy_primitives::{Address, Bytes, Log};
-use state::{StateError, StateKey, StateReader, StateValue};
+use state::{StateError, StateKey, StateValue};
 
-use crate::{AccountOverride, BlockEnvironment, BlockState, ChainRules, InvalidTransaction};
+use crate::{
+    AccountOverride, BlockEnvironment, BlockState, ChainRules, InvalidTransaction, ValueSource,
+};
 
 pub use request::{BlockOverrides, CallRequest};
 
 /// Gas of a simulated call unless configured otherwise.
 pub const CALL_GAS_MAX: u64 = 50_000_000;
-/// Rounds of reading values for one simulated call.
-const READ_ROUNDS_MAX: usize = 1_024;
-/// Rounds in which a run goes on past missing values to find several at once.
+/// Rounds in which a run goes on past missing values to find several at once; after them each
+/// value is read where it is missed.
 const COLLECTING_ROUNDS_MAX: usize = 16;
 
 /// Pretended accounts.
@@ -85,9 +89,6 @@ pub enum SimulateError {
     /// An estimate: it needs more gas than allowed.
     #[error("gas required exceeds allowance ({0})")]
     GasAllowance(u64),
-    /// It reads too many values that depend on one another.
-    #[error("the call needs more than {READ_ROUNDS_MAX} rounds of reading the state")]
-    TooManyReads,
     /// The EVM refused the block.
     #[error("block environment: {0}")]
     Environment(String),
@@ -145,17 +146,20 @@ impl Simulation {
     }
 
     /// Runs `work` until it stops for another reason than missing values.
-    async fn drive<T>(
+    fn drive<T, R: BlockingReader>(
         &mut self,
-        reader: &impl StateReader,
+        reader: &Arc<R>,
         mut work: impl FnMut(&mut Self) -> Result<T, Stopped>,
     ) -> Result<T, SimulateError> {
         loop {
+            if self.rounds == COLLECTING_ROUNDS_MAX {
+                self.state.ask(Some(Box::new(OneByOne(Arc::clone(reader)))));
+            }
             match work(self) {
                 Ok(result) => return Ok(result),
                 Err(Stopped::Error(error)) => return Err(error),
                 Err(Stopped::NeedState(keys)) => {
-                    let values = reader.read_many(&keys).await?;
+                    let values = reader.read_many(&keys)?;
                     for (key, value) in keys.into_iter().zip(values) {
                         self.provide(key, value);
                     }
@@ -167,27 +171,39 @@ impl Simulation {
     /// Counts a round of reading.
     fn need(&mut self, keys: BTreeSet<StateKey>) -> Stopped {
         self.rounds += 1;
-        if self.rounds > READ_ROUNDS_MAX {
-            return SimulateError::TooManyReads.into();
-        }
         Stopped::NeedState(keys.into_iter().collect())
     }
 }
 
-/// `eth_call` over a reader, in the calling task.
-pub async fn call(
-    simulation: &mut Simulation,
-    request: &CallRequest,
-    reader: &impl StateReader,
-) -> Result<CallResult, SimulateError> {
-    simulation.drive(reader, |simulation| simulation.call(request)).await
+/// The state at one height, read in the calling thread.
+pub trait BlockingReader: Send + Sync + 'static {
+    /// Values in the order of `keys`.
+    fn read_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateValue>>, StateError>;
 }
 
-/// `eth_estimateGas` over a reader, in the calling task.
-pub async fn estimate_gas(
+struct OneByOne<R>(Arc<R>);
+
+impl<R: BlockingReader> ValueSource for OneByOne<R> {
+    fn value(&mut self, key: StateKey) -> Option<Option<StateValue>> {
+        // Where reading fails the run stops at this key, and the round that reads it tells why.
+        self.0.read_many(&[key]).ok()?.pop()
+    }
+}
+
+/// `eth_call` over a reader, in the calling thread.
+pub fn call<R: BlockingReader>(
     simulation: &mut Simulation,
     request: &CallRequest,
-    reader: &impl StateReader,
+    reader: &Arc<R>,
+) -> Result<CallResult, SimulateError> {
+    simulation.drive(reader, |simulation| simulation.call(request))
+}
+
+/// `eth_estimateGas` over a reader, in the calling thread.
+pub fn estimate_gas<R: BlockingReader>(
+    simulation: &mut Simulation,
+    request: &CallRequest,
+    reader: &Arc<R>,
 ) -> Result<u64, SimulateError> {
-    simulation.drive(reader, |simulation| simulation.estimate_gas(request)).await
+    simulation.drive(reader, |simulation| simulation.estimate_gas(request))
 }

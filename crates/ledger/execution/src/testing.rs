@@ -23,7 +23,7 @@ use types::{
 
 use crate::{
     BlockEnvironment, BlockExecutor, BlockOutcome, BuildLimits, ChainRules, DriveError, Mode,
-    TransactionRules, drive, rules,
+    TransactionRules, drive, rules, simulate::BlockingReader,
 };
 
 pub(crate) const CHAIN_ID: u64 = 7_771;
@@ -40,6 +40,12 @@ impl StateReader for MemoryReader {
     async fn read_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateValue>>, StateError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         Ok(keys.iter().map(|key| self.values.get(key).cloned()).collect())
+    }
+}
+
+impl BlockingReader for MemoryReader {
+    fn read_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateValue>>, StateError> {
+        block_on(StateReader::read_many(self, keys))
     }
 }
 

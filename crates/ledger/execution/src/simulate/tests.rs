@@ -1,17 +1,17 @@
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_sol_types::SolCall as _;
-use futures::executor::block_on;
 use system::validators::{self, IValidators};
 
 use super::*;
 use crate::{
     AccountOverride,
     testing::{
-        Chain, REVERT, STORE, dynamic, forwarder, genesis, hash_of, init_code, key, metered,
+        Chain, MemoryReader, REVERT, STORE, dynamic, forwarder, genesis, hash_of, init_code, key,
+        metered,
     },
 };
 
@@ -20,21 +20,25 @@ fn simulation(chain: &Chain, state: StateOverrides, block: &BlockOverrides) -> S
     Simulation::new(environment, chain.rules(chain.number), state, block, CALL_GAS_MAX).unwrap()
 }
 
+fn state_of(chain: &Chain) -> Arc<MemoryReader> {
+    Arc::new(MemoryReader { values: chain.reader.values.clone(), ..Default::default() })
+}
+
 fn run(chain: &Chain, request: &CallRequest) -> Result<CallResult, SimulateError> {
     let mut simulation = simulation(chain, StateOverrides::new(), &BlockOverrides::default());
-    block_on(call(&mut simulation, request, &chain.reader))
+    call(&mut simulation, request, &state_of(chain))
 }
 
 fn estimate(chain: &Chain, request: &CallRequest) -> Result<u64, SimulateError> {
     let mut simulation = simulation(chain, StateOverrides::new(), &BlockOverrides::default());
-    block_on(estimate_gas(&mut simulation, request, &chain.reader))
+    estimate_gas(&mut simulation, request, &state_of(chain))
 }
 
 fn with_code(code: &[u8], request: &CallRequest, chain: &Chain) -> CallResult {
     let pretended = AccountOverride { code: Some(code.to_vec().into()), ..Default::default() };
     let overrides = StateOverrides::from([(request.to.unwrap(), pretended)]);
     let mut simulation = simulation(chain, overrides, &BlockOverrides::default());
-    block_on(call(&mut simulation, request, &chain.reader)).unwrap()
+    call(&mut simulation, request, &state_of(chain)).unwrap()
 }
 
 fn output(result: CallResult) -> Bytes {
@@ -140,7 +144,7 @@ fn state_can_be_pretended() {
     let overrides = StateOverrides::from([(contract, pretended.clone())]);
     let mut simulation = simulation(&chain, overrides, &block);
     let request = CallRequest { to: Some(contract), ..Default::default() };
-    let result = output(block_on(call(&mut simulation, &request, &chain.reader)).unwrap());
+    let result = output(call(&mut simulation, &request, &state_of(&chain)).unwrap());
     let words: Vec<U256> = result.chunks(32).map(U256::from_be_slice).collect();
     assert_eq!(words[..5], [0, 22, 11, chain.number, 44].map(U256::from));
     assert_eq!(B256::from(words[5]), hash_of(chain.number - 1));
@@ -171,7 +175,7 @@ fn single_slots_can_be_pretended() {
     let overrides = StateOverrides::from([(contract, pretended)]);
     let mut simulation = simulation(&chain, overrides, &BlockOverrides::default());
     let request = CallRequest { to: Some(contract), ..Default::default() };
-    let result = output(block_on(call(&mut simulation, &request, &chain.reader)).unwrap());
+    let result = output(call(&mut simulation, &request, &state_of(&chain)).unwrap());
     assert_eq!(result[..], [&word(5)[..], &word(22)].concat());
 }
 
@@ -220,32 +224,80 @@ fn values_are_read_in_few_rounds() {
     let wide: &[u8] =
         &[0x60, 0xc8, 0x5b, 0x80, 0x54, 0x50, 0x60, 0x01, 0x90, 0x03, 0x80, 0x60, 0x02, 0x57, 0x00];
     let request = CallRequest { to: Some(Address::repeat_byte(8)), ..Default::default() };
-    chain.reader.reads.store(0, Ordering::Relaxed);
-    with_code(wide, &request, &chain);
-    let rounds = chain.reader.reads.load(Ordering::Relaxed);
+    let (_, rounds) = counted(wide, &request, &chain);
     assert!(rounds <= 3, "{rounds} rounds");
 }
 
+/// Result and number of reads.
+fn counted(code: &[u8], request: &CallRequest, chain: &Chain) -> (CallResult, usize) {
+    let pretended = AccountOverride { code: Some(code.to_vec().into()), ..Default::default() };
+    let overrides = StateOverrides::from([(request.to.unwrap(), pretended)]);
+    let mut simulation = simulation(chain, overrides, &BlockOverrides::default());
+    let reader = state_of(chain);
+    let result = call(&mut simulation, request, &reader).unwrap();
+    (result, reader.reads.load(Ordering::Relaxed))
+}
+
 #[test]
-fn a_chain_of_reads_is_cut_off() {
+fn reads_that_depend_on_one_another_are_not_run_again_for_each() {
     let mut chain = Chain::new(genesis());
     // x = 1; do { x = sload(x) } while (x != 0)
     let code = [0x60, 0x01, 0x5b, 0x54, 0x80, 0x60, 0x02, 0x57, 0x00];
     let request = CallRequest { to: Some(Address::repeat_byte(8)), ..Default::default() };
-    let links = |chain: &mut Chain, count: usize| {
-        chain.reader.values.extend((1..count).map(|slot| {
-            let key = StateKey::Storage(request.to.unwrap(), U256::from(slot));
-            (key, StateValue::Storage(U256::from(slot + 1)))
-        }));
-    };
+    let links = 20_000;
+    chain.reader.values.extend((1..links).map(|slot| {
+        let key = StateKey::Storage(request.to.unwrap(), U256::from(slot));
+        (key, StateValue::Storage(U256::from(slot + 1)))
+    }));
+    let (result, reads) = counted(&code, &request, &chain);
+    let CallResult::Success { gas_used, .. } = result else { panic!("{result:?}") };
+    assert!(gas_used > links * 2_100);
+    assert!(reads as u64 >= links, "one for each");
+    assert!(simulated_runs(&chain, &code, &request) <= COLLECTING_ROUNDS_MAX + 2);
+}
+
+/// How often the call is run until it has a result.
+fn simulated_runs(chain: &Chain, code: &[u8], request: &CallRequest) -> usize {
     let pretended = AccountOverride { code: Some(code.to_vec().into()), ..Default::default() };
-    let result = |chain: &Chain| {
-        let overrides = StateOverrides::from([(request.to.unwrap(), pretended.clone())]);
-        let mut simulation = simulation(chain, overrides, &BlockOverrides::default());
-        block_on(call(&mut simulation, &request, &chain.reader))
+    let overrides = StateOverrides::from([(request.to.unwrap(), pretended)]);
+    let mut simulation = simulation(chain, overrides, &BlockOverrides::default());
+    let mut runs = 0;
+    let counting = |simulation: &mut Simulation| {
+        runs += 1;
+        simulation.call(request)
     };
-    links(&mut chain, 100);
-    assert!(matches!(result(&chain), Ok(CallResult::Success { .. })));
-    links(&mut chain, READ_ROUNDS_MAX + 2);
-    assert_eq!(result(&chain), Err(SimulateError::TooManyReads));
+    simulation.drive(&state_of(chain), counting).unwrap();
+    runs
+}
+
+#[test]
+fn a_failure_to_read_is_told_wherever_it_happens() {
+    /// Endless slots that lead to one another; fails after some reads.
+    struct Failing(AtomicUsize);
+    impl BlockingReader for Failing {
+        fn read_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateValue>>, StateError> {
+            let left = self
+                .0
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            left.map_err(|_| StateError::Store("gone".into()))?;
+            Ok(keys.iter().map(next_slot).collect())
+        }
+    }
+    fn next_slot(key: &StateKey) -> Option<StateValue> {
+        match key {
+            StateKey::Storage(_, slot) => Some(StateValue::Storage(*slot + U256::ONE)),
+            _ => None,
+        }
+    }
+    let chain = Chain::new(genesis());
+    let code = [0x60, 0x01, 0x5b, 0x54, 0x80, 0x60, 0x02, 0x57, 0x00];
+    let request = CallRequest { to: Some(Address::repeat_byte(8)), ..Default::default() };
+    for reads in [1, 5, COLLECTING_ROUNDS_MAX, COLLECTING_ROUNDS_MAX + 50] {
+        let pretended = AccountOverride { code: Some(code.to_vec().into()), ..Default::default() };
+        let overrides = StateOverrides::from([(request.to.unwrap(), pretended)]);
+        let mut simulation = simulation(&chain, overrides, &BlockOverrides::default());
+        let reader = Arc::new(Failing(AtomicUsize::new(reads)));
+        let result = call(&mut simulation, &request, &reader);
+        assert_eq!(result, Err(SimulateError::State(StateError::Store("gone".into()))), "{reads}");
+    }
 }

@@ -4,7 +4,10 @@ use std::{future::Future, time::Duration};
 
 use state::{StateError, StateReader};
 
-use crate::{BlockExecutor, BlockOutcome, InvalidBlock, InvalidTransaction, Loading, Step};
+use crate::{
+    BlockExecutor, BlockOutcome, InvalidBlock, InvalidTransaction, Step,
+    loading::{Loading, Question},
+};
 
 /// Why a block was not executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +46,7 @@ pub trait Workers: Sync {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = T> + Send;
 
-    /// Runs `work`, which mostly blocks until another thread has got further.
+    /// Runs `work`, which blocks for a moment until another thread has got further.
     fn wait<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -113,17 +116,21 @@ async fn load_next(
     let mut loading =
         Loading::start(executor).map_err(|error| DriveError::Thread(error.to_string()))?;
     loop {
-        let listen = move || {
-            let question = loading.next_question();
-            (loading, question)
-        };
-        let (returned, question) = workers.wait(listen).await;
+        let listen = move || (loading.question_soon(), loading);
+        let (mut question, returned) = workers.wait(listen).await;
         loading = returned;
-        let Some(key) = question else {
-            return Ok(loading.finish());
-        };
-        let value = reader.read_many(&[key]).await?.pop().flatten();
-        loading.answer(value);
+        if question == Question::Later {
+            let listen = move || (loading.next_question(), loading);
+            (question, loading) = workers.run(listen).await;
+        }
+        match question {
+            Question::Value(key) => {
+                let value = reader.read_many(&[key]).await?.pop().flatten();
+                loading.answer(value);
+            }
+            Question::Later => {}
+            Question::NoMore => return Ok(loading.finish()),
+        }
     }
 }
 

@@ -31,7 +31,6 @@ pub use environment::BlockEnvironment;
 pub use evm::{EvmContext, LedgerEvm, Payment};
 pub use fees::effective_gas_price;
 pub use gate::{AllowAll, CallGate, FrameKind, FrameStart, GateRefusal};
-pub use loading::Loading;
 pub use rules::{BlockHashes, ChainRules, FrameRules, SpecId, evm_configuration, rules};
 pub use system_contracts::{BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS};
 pub use validate::{

@@ -4,19 +4,34 @@
 
 use std::{
     io,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use state::{StateKey, StateValue};
 
 use crate::{BlockExecutor, ValueSource};
 
+/// Most questions follow one another within this time; a transaction that computes takes longer.
+pub(crate) const SOON: Duration = Duration::from_millis(1);
+
+/// What the transaction wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// The value of a key.
+    Value(StateKey),
+    /// Nothing yet: it computes.
+    Later,
+    /// Nothing more: it has run.
+    NoMore,
+}
+
 /// An executor that loads the values of its next transaction.
 ///
 /// Ask for the [next question](Self::next_question), [answer](Self::answer) it, until there is no
 /// more; then [take the executor back](Self::finish). Dropping it ends the thread at its next read.
-pub struct Loading {
+pub(crate) struct Loading {
     questions: Receiver<StateKey>,
     answers: Sender<Option<StateValue>>,
     thread: JoinHandle<BlockExecutor>,
@@ -24,7 +39,7 @@ pub struct Loading {
 
 impl Loading {
     /// Starts the thread; fails where the system gives none.
-    pub fn start(mut executor: BlockExecutor) -> io::Result<Self> {
+    pub(crate) fn start(mut executor: BlockExecutor) -> io::Result<Self> {
         let (ask, questions) = channel();
         let (answers, answered) = channel();
         let thread = thread::Builder::new().name("evm-loading".to_owned()).spawn(move || {
@@ -34,21 +49,29 @@ impl Loading {
         Ok(Self { questions, answers, thread })
     }
 
-    /// The next key whose value is wanted; `None` once the transaction has run. Blocks while it
-    /// runs.
-    pub fn next_question(&self) -> Option<StateKey> {
-        self.questions.recv().ok()
+    /// The next question, if it comes soon ([`SOON`]); blocks until then.
+    pub(crate) fn question_soon(&self) -> Question {
+        match self.questions.recv_timeout(SOON) {
+            Ok(key) => Question::Value(key),
+            Err(RecvTimeoutError::Timeout) => Question::Later,
+            Err(RecvTimeoutError::Disconnected) => Question::NoMore,
+        }
+    }
+
+    /// The next question; blocks while the transaction computes.
+    pub(crate) fn next_question(&self) -> Question {
+        self.questions.recv().map_or(Question::NoMore, Question::Value)
     }
 
     /// Answers the last question; `None` where the state has no such value.
-    pub fn answer(&self, value: Option<StateValue>) {
+    pub(crate) fn answer(&self, value: Option<StateValue>) {
         // A thread that is gone shows at the next question.
         let _ = self.answers.send(value);
     }
 
     /// The executor, once there are no more questions. Blocks for the moment that the thread needs
     /// to end.
-    pub fn finish(self) -> BlockExecutor {
+    pub(crate) fn finish(self) -> BlockExecutor {
         drop(self.answers);
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }

@@ -14,8 +14,11 @@ const TRANSACTIONS_MAX: usize = 256;
 /// How often one transaction is tried.
 const TRIES_MAX: u8 = 4;
 
-/// What trials cost so far. They may use as much gas as a block has, so that trials and the block
-/// itself take at most twice as long as the block.
+/// Gas that trials may use, in block gas limits. A token transfer is tried twice: for the sender's
+/// balance, then for the recipient's.
+const GAS_BLOCKS_MAX: u64 = 4;
+
+/// What trials cost so far. Its bound is the bound of what execution costs beyond the block itself.
 #[derive(Debug)]
 pub(super) struct Tries {
     counts: Vec<u8>,
@@ -65,7 +68,7 @@ impl Run<'_, '_, '_> {
         let tries = &self.progress.tries;
         transaction.gas_limit() <= TRIED_GAS_MAX
             && tries.counts[index] < TRIES_MAX
-            && tries.gas < self.transaction_rules.block_gas_limit
+            && tries.gas < self.transaction_rules.block_gas_limit.saturating_mul(GAS_BLOCKS_MAX)
     }
 
     fn try_out(&mut self, index: usize, transaction: &Transaction) {

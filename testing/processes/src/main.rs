@@ -2,6 +2,7 @@
 
 mod checks;
 mod clock;
+mod computation;
 mod configuration;
 mod lifecycle;
 mod network;
@@ -36,6 +37,7 @@ struct Arguments {
 /// Checks that share networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Group {
+    Computation,
     Configuration,
     Lifecycle,
     Peers,
@@ -74,6 +76,7 @@ async fn main() -> Result<ExitCode> {
 async fn run(group: Group, program: &Program, checks: &mut Checks) -> Result<()> {
     println!("{group:?}");
     match group {
+        Group::Computation => computation::run(program, checks).await,
         Group::Configuration => configuration::run(program, checks).await,
         Group::Lifecycle => lifecycle::run(program, checks).await,
         Group::Peers => peers::run(program, checks).await,

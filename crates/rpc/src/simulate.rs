@@ -33,8 +33,8 @@ pub struct Task {
     pub block: BlockFields,
 }
 
-/// The state after one block, read from a thread outside the runtime. Reading stops with an error once the time is over, and with it a
-/// simulation that nobody waits for.
+/// The state after one block, read from a thread outside the runtime. Reading stops with an error
+/// once the time is over, and with it a simulation that nobody waits for.
 struct HeightState {
     ledger: Arc<dyn Ledger>,
     height: u64,

@@ -26,9 +26,7 @@ use state::{StateKey, StateValue};
 use system::validators::StoredSet;
 use types::{Transaction, ValidatorSet};
 
-use crate::{
-    BlockEnvironment, BlockState, ChainRules, InvalidTransaction, LedgerEvm, Missing, ValueSource,
-};
+use crate::{BlockEnvironment, BlockState, ChainRules, LedgerEvm, Missing};
 use frame::SystemOperation;
 
 pub use frame::{PREDEPLOY_GAS, SYSTEM_CALL_GAS, VALIDATORS_CALL_GAS, check_genesis};
@@ -152,24 +150,6 @@ impl BlockExecutor {
     /// Answers one key of [`Step::NeedState`]; `None` where the state has no such value.
     pub fn provide(&mut self, key: StateKey, value: Option<StateValue>) {
         self.state.provide(key, value);
-    }
-
-    /// Answers [`Step::NeedSource`]: runs the next transaction, asking `source` for every value
-    /// that it misses; the next step applies what it did. Where the source gives no answer, the
-    /// next step needs it again.
-    pub fn load_next(&mut self, source: Box<dyn ValueSource>) {
-        self.load_next_transaction(source);
-    }
-
-    /// Leaves out the transaction that was just loaded. Only for building.
-    pub fn refuse_next(&mut self, reason: InvalidTransaction) {
-        self.refuse_next_transaction(reason);
-    }
-
-    /// Lets the block end here: no further candidate is tried, except one that is loaded and the
-    /// first, without which a slow node would never include anything. Only for building.
-    pub fn close(&mut self) {
-        self.close_transactions();
     }
 
     /// Works until values are needed or the block is done. Once done or invalid, it stays so.

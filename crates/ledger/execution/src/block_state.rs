@@ -208,23 +208,29 @@ impl Database for BlockState {
     type Error = Missing;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Missing> {
-        if let Err(missing) = self.account(address) {
-            self.miss(missing)?;
-        }
+        let missing = match self.account(address) {
+            Ok(info) => return Ok(info.cloned()),
+            Err(missing) => missing,
+        };
+        self.miss(missing)?;
         Ok(self.account(address).ok().flatten().cloned())
     }
 
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, Missing> {
-        if let Err(missing) = self.loaded_code(hash) {
-            self.miss(missing)?;
-        }
+        let missing = match self.loaded_code(hash) {
+            Ok(code) => return Ok(code),
+            Err(missing) => missing,
+        };
+        self.miss(missing)?;
         Ok(self.loaded_code(hash).unwrap_or_default())
     }
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, Missing> {
-        if let Err(missing) = self.loaded_slot(address, slot) {
-            self.miss(missing)?;
-        }
+        let missing = match self.loaded_slot(address, slot) {
+            Ok(value) => return Ok(value),
+            Err(missing) => missing,
+        };
+        self.miss(missing)?;
         Ok(self.loaded_slot(address, slot).unwrap_or_default())
     }
 

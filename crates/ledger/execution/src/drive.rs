@@ -6,7 +6,7 @@ use state::{StateError, StateReader};
 
 use crate::{
     BlockExecutor, BlockOutcome, InvalidBlock, InvalidTransaction, Step,
-    loading::{Loading, Question},
+    loading::{Later, Loading},
 };
 
 /// Why a block was not executed.
@@ -117,20 +117,22 @@ async fn load_next(
         Loading::start(executor).map_err(|error| DriveError::Thread(error.to_string()))?;
     loop {
         let listen = move || (loading.question_soon(), loading);
-        let (mut question, returned) = workers.wait(listen).await;
+        let (soon, returned) = workers.wait(listen).await;
         loading = returned;
-        if question == Question::Later {
-            let listen = move || (loading.next_question(), loading);
-            (question, loading) = workers.run(listen).await;
-        }
-        match question {
-            Question::Value(key) => {
-                let value = reader.read_many(&[key]).await?.pop().flatten();
-                loading.answer(value);
+        let question = match soon {
+            Ok(question) => question,
+            Err(Later) => {
+                let listen = move || (loading.next_question(), loading);
+                let (question, returned) = workers.run(listen).await;
+                loading = returned;
+                question
             }
-            Question::Later => {}
-            Question::NoMore => return Ok(loading.finish()),
-        }
+        };
+        let Some(key) = question else {
+            return Ok(loading.finish());
+        };
+        let value = reader.read_many(&[key]).await?.pop().flatten();
+        loading.answer(value);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Answering [`Step::NeedSource`](crate::Step::NeedSource): the executor runs on a thread of its
-//! own and waits there for each value that the caller reads for it. One of the two runs at a time, so
-//! nothing depends on the order of threads.
+//! own and waits there for each value that the caller reads for it. One of the two runs at a time,
+//! so nothing depends on the order of threads.
 
 use std::{
     io,
@@ -16,16 +16,8 @@ use crate::{BlockExecutor, ValueSource};
 /// Most questions follow one another within this time; a transaction that computes takes longer.
 pub(crate) const SOON: Duration = Duration::from_millis(1);
 
-/// What the transaction wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Question {
-    /// The value of a key.
-    Value(StateKey),
-    /// Nothing yet: it computes.
-    Later,
-    /// Nothing more: it has run.
-    NoMore,
-}
+/// There is no question yet: the transaction computes.
+pub(crate) struct Later;
 
 /// An executor that loads the values of its next transaction.
 ///
@@ -49,18 +41,19 @@ impl Loading {
         Ok(Self { questions, answers, thread })
     }
 
-    /// The next question, if it comes soon ([`SOON`]); blocks until then.
-    pub(crate) fn question_soon(&self) -> Question {
+    /// The key whose value is wanted next, `None` once the transaction has run; blocks until then,
+    /// but only for a moment ([`SOON`]).
+    pub(crate) fn question_soon(&self) -> Result<Option<StateKey>, Later> {
         match self.questions.recv_timeout(SOON) {
-            Ok(key) => Question::Value(key),
-            Err(RecvTimeoutError::Timeout) => Question::Later,
-            Err(RecvTimeoutError::Disconnected) => Question::NoMore,
+            Ok(key) => Ok(Some(key)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => Err(Later),
         }
     }
 
-    /// The next question; blocks while the transaction computes.
-    pub(crate) fn next_question(&self) -> Question {
-        self.questions.recv().map_or(Question::NoMore, Question::Value)
+    /// The same, however long it takes.
+    pub(crate) fn next_question(&self) -> Option<StateKey> {
+        self.questions.recv().ok()
     }
 
     /// Answers the last question; `None` where the state has no such value.

@@ -14,7 +14,7 @@ use alloy_primitives::{Address, TxKind, U256};
 
 use super::*;
 use crate::{
-    Disposition, DriveError, InvalidTransaction,
+    Disposition, DriveError, InvalidTransaction, ValueSource,
     testing::{CHAIN_ID, Chain, call, dynamic, genesis, key},
 };
 

@@ -143,7 +143,10 @@ impl BlockExecutor {
         self.with_run(|run, transactions| run.all(transactions))
     }
 
-    pub(super) fn load_next_transaction(&mut self, source: Box<dyn ValueSource>) {
+    /// Answers [`Step::NeedSource`](super::Step::NeedSource): runs the next transaction, asking
+    /// `source` for every value that it misses; the next step applies what it did. Where the source
+    /// gives no answer, the next step needs it again.
+    pub fn load_next(&mut self, source: Box<dyn ValueSource>) {
         self.state.ask(Some(source));
         self.with_run(|run, transactions| {
             let Some(transaction) = transactions.get(run.progress.next) else {
@@ -156,13 +159,16 @@ impl BlockExecutor {
         self.state.ask(None);
     }
 
-    pub(super) fn refuse_next_transaction(&mut self, reason: InvalidTransaction) {
+    /// Leaves out the transaction that was just loaded. Only for building.
+    pub fn refuse_next(&mut self, reason: InvalidTransaction) {
         self.progress.loaded = None;
         self.progress.rejected.push(Rejected { index: self.progress.next, reason });
         self.progress.next += 1;
     }
 
-    pub(super) fn close_transactions(&mut self) {
+    /// Lets the block end here: no further candidate is tried, except one that is loaded and the
+    /// first, without which a slow node would never include anything. Only for building.
+    pub fn close(&mut self) {
         let handled = self.progress.next + usize::from(self.progress.loaded.is_some());
         self.progress.end = self.progress.end.min(handled.max(1));
     }

@@ -12,7 +12,7 @@ use futures::executor::block_on;
 
 use super::{super::*, BOB, Values};
 use crate::{
-    BuildTime, Disposition, drive,
+    BuildTime, Disposition, InvalidTransaction, drive,
     testing::{Chain, dynamic, genesis, key},
 };
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use commonware_runtime::Clock as _;
+use commonware_runtime::{Clock as _, deterministic};
 
 use crate::{
     app::Script,
@@ -12,16 +12,21 @@ use crate::{
 const MINUTE: Duration = Duration::from_secs(60);
 const ALL: [u64; 4] = [0, 1, 2, 3];
 
+/// Four nodes without work, at block 1.
+async fn resting(context: deterministic::Context) -> Cluster {
+    let mut cluster = Cluster::new(context, Script::new(200, &[&ALL]), &ALL).await;
+    *cluster.busy.lock().unwrap() = false;
+    for seed in ALL {
+        cluster.boot(seed).await;
+    }
+    cluster.reach(&ALL, 1, Duration::from_secs(2)).await;
+    cluster
+}
+
 #[test]
 fn an_idle_network_builds_block_1_and_then_only_heartbeats() {
     run(21, |context| async move {
-        let cluster = Cluster::new(context, Script::new(200, &[&ALL]), &ALL).await;
-        *cluster.busy.lock().unwrap() = false;
-        let mut cluster = cluster;
-        for seed in ALL {
-            cluster.boot(seed).await;
-        }
-        cluster.reach(&ALL, 1, Duration::from_secs(2)).await;
+        let cluster = resting(context).await;
         cluster.sleep(10).await;
         assert_eq!(cluster.height(0), 1, "nothing to do, nothing built");
         cluster.sleep(36).await;
@@ -33,12 +38,7 @@ fn an_idle_network_builds_block_1_and_then_only_heartbeats() {
 #[test]
 fn work_ends_the_hold_at_once() {
     run(22, |context| async move {
-        let mut cluster = Cluster::new(context, Script::new(200, &[&ALL]), &ALL).await;
-        *cluster.busy.lock().unwrap() = false;
-        for seed in ALL {
-            cluster.boot(seed).await;
-        }
-        cluster.reach(&ALL, 1, Duration::from_secs(2)).await;
+        let cluster = resting(context).await;
         cluster.sleep(5).await;
         let before = cluster.height(0);
         *cluster.busy.lock().unwrap() = true;
@@ -62,12 +62,7 @@ async fn rests_end_at_once(cluster: Cluster, nodes: &[u64]) {
 #[test]
 fn work_after_a_long_rest_is_final_at_once() {
     run(24, |context| async move {
-        let mut cluster = Cluster::new(context, Script::new(200, &[&ALL]), &ALL).await;
-        *cluster.busy.lock().unwrap() = false;
-        for seed in ALL {
-            cluster.boot(seed).await;
-        }
-        cluster.reach(&ALL, 1, Duration::from_secs(2)).await;
+        let cluster = resting(context).await;
         rests_end_at_once(cluster, &ALL).await;
     });
 }
@@ -75,12 +70,7 @@ fn work_after_a_long_rest_is_final_at_once() {
 #[test]
 fn an_absent_validator_does_not_delay_work_after_a_rest() {
     run(25, |context| async move {
-        let mut cluster = Cluster::new(context, Script::new(200, &[&ALL]), &ALL).await;
-        *cluster.busy.lock().unwrap() = false;
-        for seed in ALL {
-            cluster.boot(seed).await;
-        }
-        cluster.reach(&ALL, 1, Duration::from_secs(2)).await;
+        let mut cluster = resting(context).await;
         cluster.kill(2).await;
         cluster.sleep(10).await;
         rests_end_at_once(cluster, &[0, 1, 3]).await;

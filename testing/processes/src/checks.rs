@@ -32,6 +32,13 @@ impl Checks {
         }
     }
 
+    /// Checks what an attack cost a process for good, bytes.
+    pub fn memory_bounded(&mut self, before: u64, after: u64, growth_max: u64) {
+        let growth = after.saturating_sub(before);
+        let seen = format!("{} MiB before, {} MiB more after", before >> 20, growth >> 20);
+        self.check("memory stays bounded", growth < growth_max, &seen);
+    }
+
     /// Counts a failure.
     pub fn fail(&mut self, name: &str, detail: &str) {
         self.failed += 1;

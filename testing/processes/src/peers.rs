@@ -47,12 +47,7 @@ async fn garbage(network: &Network<'_>, checks: &mut Checks) -> Result<()> {
     let seen = promises.to_string();
     let holds = promises.went_on() && promises.slowest < Duration::from_secs(5);
     checks.check("the network goes on under garbage on the p2p port", holds, &seen);
-    let growth = resident_bytes(pid)?.saturating_sub(before);
-    checks.check(
-        "memory stays bounded",
-        growth < GROWTH_BYTES_MAX,
-        &format!("{} MiB before, {} MiB more after", before >> 20, growth >> 20),
-    );
+    checks.memory_bounded(before, resident_bytes(pid)?, GROWTH_BYTES_MAX);
     let log = network.log_after(victim, log_start);
     let bad = BAD_WORDS.iter().any(|bad| log.contains(bad)) || log.contains("\"level\":\"error\"");
     checks.check(

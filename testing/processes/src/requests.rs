@@ -51,12 +51,7 @@ pub async fn run(program: &Program, checks: &mut Checks) -> Result<()> {
     let seen = format!("{promises}; slowest {:.1?} before the attack", quiet.slowest);
     let holds = promises.went_on() && promises.slowest < SLOWEST_MAX;
     checks.check("transactions through another node stay below 2 s", holds, &seen);
-    let growth = resident_bytes(pid)?.saturating_sub(before);
-    checks.check(
-        "memory stays bounded",
-        growth < GROWTH_BYTES_MAX,
-        &format!("{} MiB before, {} MiB more after", before >> 20, growth >> 20),
-    );
+    checks.memory_bounded(before, resident_bytes(pid)?, GROWTH_BYTES_MAX);
     let log = network.log_after(victim, log_start);
     let bad = BAD_WORDS.iter().any(|bad| log.contains(bad)) || log.contains("\"level\":\"error\"");
     checks.check("no defect in the log", !bad, &format!("{} lines", log.lines().count()));

@@ -5,9 +5,9 @@ use alloy_primitives::B256;
 /// A failure of the chain store. None of them leaves a half-written block behind.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
-    /// The storage engine failed: disk full, I/O error, lock held by another process, damaged file.
+    /// The storage engine failed: disk full, I/O error, lock held by another process.
     #[error("chain store: {}", describe(.0))]
-    Storage(#[from] fjall::Error),
+    Storage(#[source] fjall::Error),
     /// The directory was written by a release with another disk format.
     #[error("chain store has disk format {found}, this release reads {supported}")]
     Format {
@@ -55,6 +55,35 @@ pub enum ChainError {
         /// Height offered.
         offered: u64,
     },
+    /// What was offered for a height is not what the certified chain names there.
+    #[error("block {height}: the chain names the {what} {named}, refused {offered}")]
+    NotInChain {
+        /// Height of the block offered.
+        height: u64,
+        /// Which part of it.
+        what: &'static str,
+        /// Hash or root that the chain names.
+        named: B256,
+        /// Hash or root of what was offered.
+        offered: B256,
+    },
+    /// More was offered in one call than it takes.
+    #[error("{count} blocks in one call exceed the limit of {limit}")]
+    BatchTooLong {
+        /// Blocks offered.
+        count: usize,
+        /// Blocks that one call takes.
+        limit: usize,
+    },
+    /// A store that holds no block has nothing to fill up below it.
+    #[error("the chain store holds no block yet")]
+    Empty,
+    /// A node joins at a block above what its store holds.
+    #[error("the chain store goes up to block {head} already; a node joins above that")]
+    AlreadyFilled {
+        /// Newest block held.
+        head: u64,
+    },
     /// Transactions, receipts and senders of the block offered differ in number.
     #[error(
         "block {height} has {transactions} transactions, {receipts} receipts and {senders} senders"
@@ -74,6 +103,18 @@ pub enum ChainError {
     WipedStorage {
         /// Height of the diff.
         height: u64,
+    },
+    /// The block exists, but this node no longer holds the part asked for, or not yet: it is below
+    /// the blocks that the node keeps or has fetched so far.
+    #[error(
+        "pruned history unavailable: block {height} is not kept here; the oldest available is \
+         block {oldest}"
+    )]
+    BlockPruned {
+        /// Height asked for.
+        height: u64,
+        /// Oldest height that can be answered.
+        oldest: u64,
     },
     /// The height is older than the history kept.
     #[error(
@@ -131,7 +172,7 @@ pub enum LogQueryError {
         limit: usize,
     },
     /// The range starts below the oldest block of this node.
-    #[error("logs below block {lowest} are not on this node")]
+    #[error("pruned history unavailable: the oldest block with logs on this node is {lowest}")]
     Pruned {
         /// Oldest block with logs.
         lowest: u64,

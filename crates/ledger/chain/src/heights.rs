@@ -2,57 +2,153 @@
 
 use fjall::{Keyspace, OwnedWriteBatch};
 
-use crate::ChainError;
+use crate::{ChainError, damage};
 
 const CHAIN_KEY: &str = "chain";
+const ISLAND_KEY: &str = "island";
 const HISTORY_KEY: &str = "history";
 
-/// A record of two heights, 16 bytes big endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct HeightPair(u64, u64);
-
-impl HeightPair {
-    fn read(meta: &Keyspace, key: &'static str) -> Result<Option<Self>, ChainError> {
-        let Some(bytes) = meta.get(key)? else {
-            return Ok(None);
-        };
-        let whole = <[u8; 16]>::try_from(&bytes[..]).map_err(|_| ChainError::Damaged {
+/// Reads a record of `N` heights, 8 bytes big endian each.
+fn read_heights<const N: usize>(
+    meta: &Keyspace,
+    key: &'static str,
+) -> Result<Option<[u64; N]>, ChainError> {
+    let Some(bytes) = damage::read(meta, key, "heights", key)? else {
+        return Ok(None);
+    };
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    let heights: Option<[u64; N]> =
+        <[[u8; 8]; N]>::try_from(chunks).ok().map(|chunks| chunks.map(u64::from_be_bytes));
+    match heights {
+        Some(heights) if rest.is_empty() => Ok(Some(heights)),
+        _ => Err(ChainError::Damaged {
             what: "heights",
             place: key.into(),
-            reason: format!("{} bytes instead of 16", bytes.len()),
-        })?;
-        let whole = u128::from_be_bytes(whole);
-        Ok(Some(Self((whole >> 64) as u64, whole as u64)))
-    }
-
-    fn write(self, batch: &mut OwnedWriteBatch, meta: &Keyspace, key: &'static str) {
-        let whole = (u128::from(self.0) << 64) | u128::from(self.1);
-        batch.insert(meta, key, whole.to_be_bytes());
+            reason: format!("{} bytes instead of {}", bytes.len(), N * 8),
+        }),
     }
 }
 
-/// Blocks in the store, without gaps.
+fn write_heights(heights: &[u64], batch: &mut OwnedWriteBatch, meta: &Keyspace, key: &'static str) {
+    let bytes: Vec<u8> = heights.iter().flat_map(|height| height.to_be_bytes()).collect();
+    batch.insert(meta, key, bytes);
+}
+
+/// A run of blocks below a gap: what the store held when it joined further up. It counts again once
+/// headers and bodies have been filled down to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ChainHeights {
-    /// Oldest block.
-    pub lowest: u64,
+pub(crate) struct Island {
+    /// Oldest header.
+    pub lowest_header: u64,
+    /// Oldest body; above `head` where there is none.
+    pub lowest_body: u64,
     /// Newest block.
     pub head: u64,
 }
 
+/// Blocks in the store: headers from `lowest_header` and bodies with everything that belongs to
+/// them from `lowest_body`, both up to `head` without gaps; block 0 besides, where it is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChainHeights {
+    /// Whether block 0 is held. It stays, whatever is missing above it.
+    pub genesis: bool,
+    /// Oldest header of the run that ends at the head.
+    pub lowest_header: u64,
+    /// Oldest body of that run; the height after the head while there is none.
+    pub lowest_body: u64,
+    /// Newest block.
+    pub head: u64,
+    /// Blocks below the gap below `lowest_header`, or below `lowest_body` only.
+    pub island: Option<Island>,
+}
+
 impl ChainHeights {
-    pub fn read(meta: &Keyspace) -> Result<Option<Self>, ChainError> {
-        let pair = HeightPair::read(meta, CHAIN_KEY)?;
-        Ok(pair.map(|HeightPair(lowest, head)| Self { lowest, head }))
+    pub fn read(meta: &Keyspace, genesis: bool) -> Result<Option<Self>, ChainError> {
+        let heights = read_heights(meta, CHAIN_KEY)?;
+        let Some([lowest_header, lowest_body, head]) = heights else {
+            return Ok(None);
+        };
+        let island =
+            read_heights(meta, ISLAND_KEY)?.and_then(|[lowest_header, lowest_body, head]| {
+                (head > 0).then_some(Island { lowest_header, lowest_body, head })
+            });
+        if lowest_header <= head && lowest_header <= lowest_body {
+            return Ok(Some(Self { genesis, lowest_header, lowest_body, head, island }));
+        }
+        Err(ChainError::Damaged {
+            what: "heights",
+            place: CHAIN_KEY.into(),
+            reason: format!("headers from {lowest_header}, bodies from {lowest_body} to {head}"),
+        })
     }
 
     pub fn write(self, batch: &mut OwnedWriteBatch, meta: &Keyspace) {
-        HeightPair(self.lowest, self.head).write(batch, meta, CHAIN_KEY);
+        let heights = [self.lowest_header, self.lowest_body, self.head];
+        write_heights(&heights, batch, meta, CHAIN_KEY);
+        let island = self.island.map(|held| [held.lowest_header, held.lowest_body, held.head]);
+        write_heights(&island.unwrap_or_default(), batch, meta, ISLAND_KEY);
     }
 
-    pub fn holds(self, number: u64) -> bool {
-        (self.lowest..=self.head).contains(&number)
+    /// These heights begun anew at `number`; what was held so far becomes the island.
+    pub fn joined(held: Option<Self>, number: u64) -> Self {
+        let island = held.filter(|held| held.head > 0).map(|held| Island {
+            lowest_header: held.lowest_header,
+            lowest_body: held.lowest_body,
+            head: held.head,
+        });
+        Self {
+            genesis: held.is_some_and(|held| held.genesis),
+            lowest_header: number,
+            lowest_body: number.saturating_add(1),
+            head: number,
+            island,
+        }
     }
+
+    /// These heights after a change: reaching as far down as what they meet, without the bodies that
+    /// `retained_blocks` rules out. The headers must have been compared where they meet.
+    pub fn settled(mut self, retained_blocks: Option<u64>) -> Self {
+        let floor = retention_floor(self.head, retained_blocks);
+        if let Some(island) = self.island {
+            let above = island.head.saturating_add(1);
+            if self.lowest_header == above {
+                self.lowest_header = island.lowest_header;
+            }
+            let joined = self.lowest_header == island.lowest_header;
+            if joined && self.lowest_body == above {
+                self.lowest_body = island.lowest_body.min(above);
+                self.island = None;
+            } else if joined && floor > island.head {
+                self.island = None;
+            }
+        }
+        self.lowest_body = self.lowest_body.max(floor);
+        if self.genesis && self.lowest_header == 1 {
+            self.lowest_header = 0;
+        }
+        if self.genesis && self.lowest_header == 0 && self.lowest_body == 1 {
+            self.lowest_body = 0;
+        }
+        self
+    }
+
+    /// Whether `number` is what the run is being filled down to: block 0, or the island's newest.
+    pub fn reaches(self, number: u64) -> bool {
+        (self.genesis && number == 0) || self.island.is_some_and(|island| island.head == number)
+    }
+
+    pub fn holds_header(self, number: u64) -> bool {
+        (self.genesis && number == 0) || (self.lowest_header..=self.head).contains(&number)
+    }
+
+    pub fn holds_body(self, number: u64) -> bool {
+        (self.genesis && number == 0) || (self.lowest_body..=self.head).contains(&number)
+    }
+}
+
+/// The oldest body that a store with this head is meant to hold, block 0 aside.
+pub(crate) fn retention_floor(head: u64, retained_blocks: Option<u64>) -> u64 {
+    retained_blocks.map_or(0, |blocks| head.saturating_sub(blocks))
 }
 
 /// Blocks whose overwritten values are in the store, without gaps.
@@ -66,12 +162,12 @@ pub(crate) struct HistoryHeights {
 
 impl HistoryHeights {
     pub fn read(meta: &Keyspace) -> Result<Option<Self>, ChainError> {
-        let pair = HeightPair::read(meta, HISTORY_KEY)?;
-        Ok(pair.map(|HeightPair(oldest, head)| Self { oldest, head }))
+        let heights = read_heights(meta, HISTORY_KEY)?;
+        Ok(heights.map(|[oldest, head]| Self { oldest, head }))
     }
 
     pub fn write(self, batch: &mut OwnedWriteBatch, meta: &Keyspace) {
-        HeightPair(self.oldest, self.head).write(batch, meta, HISTORY_KEY);
+        write_heights(&[self.oldest, self.head], batch, meta, HISTORY_KEY);
     }
 
     /// These heights once block `height` is recorded as well, with a window of `blocks`. The

@@ -7,10 +7,13 @@ use fjall::{
     config::CompressionPolicy,
 };
 
-use crate::{ChainError, history::HistoryFilterFactory};
+use crate::{
+    ChainError, damage,
+    retention::{DropBelow, HeightOf, KeepFrom},
+};
 
 /// Version of the encodings described in the crate's documentation.
-pub(crate) const DISK_FORMAT_VERSION: u32 = 1;
+pub(crate) const DISK_FORMAT_VERSION: u32 = 2;
 
 /// Cache of table blocks, bytes.
 const TABLE_CACHE_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -22,7 +25,30 @@ const JOURNAL_BYTES_MAX: u64 = 128 * 1024 * 1024;
 const WORKER_THREADS: usize = 2;
 
 const FORMAT_KEY: &str = "format";
+/// Body of block 0. It is not among the bodies, whose files are dropped from the oldest on.
+pub(crate) const GENESIS_BODY_KEY: &str = "genesis body";
+/// Receipts of block 0.
+pub(crate) const GENESIS_RECEIPTS_KEY: &str = "genesis receipts";
 const HISTORY_TABLE: &str = "history";
+const BODIES_TABLE: &str = "bodies";
+const RECEIPTS_TABLE: &str = "receipts";
+const TRANSACTIONS_TABLE: &str = "transactions";
+const LOG_TERMS_TABLE: &str = "log_terms";
+
+/// Names of the tables, in the order of their creation.
+const TABLES: [&str; 11] = [
+    "meta",
+    "headers",
+    BODIES_TABLE,
+    RECEIPTS_TABLE,
+    "numbers",
+    TRANSACTIONS_TABLE,
+    LOG_TERMS_TABLE,
+    "certificates",
+    "validators",
+    "evidence",
+    HISTORY_TABLE,
+];
 
 /// Open tables.
 pub(crate) struct Keyspaces {
@@ -45,37 +71,86 @@ pub(crate) struct Keyspaces {
     pub certificates: Keyspace,
     /// Epoch to validator set.
     pub validators: Keyspace,
+    /// Two conflicting votes of one validator.
+    pub evidence: Keyspace,
     /// State key and height to previous value.
     pub history: Keyspace,
 }
 
 impl Keyspaces {
-    /// Opens or creates the tables and checks the format version.
-    pub fn open(path: &Path, filter: HistoryFilterFactory) -> Result<Self, ChainError> {
-        let filter: Arc<dyn fjall::compaction::filter::Factory> = Arc::new(filter);
+    /// Opens or creates the tables and checks the format version. Compactions leave out old
+    /// values below the first height and what belongs to bodies below the second.
+    pub fn open(path: &Path, values: KeepFrom, bodies: KeepFrom) -> Result<Self, ChainError> {
+        damage::check_folder(path)?;
         let database = Database::builder(path)
             .cache_size(TABLE_CACHE_BYTES_MAX)
             .max_journaling_size(JOURNAL_BYTES_MAX)
             .worker_threads(WORKER_THREADS)
-            .with_compaction_filter_factories(Arc::new(move |name| {
-                (name == HISTORY_TABLE).then(|| Arc::clone(&filter))
+            .with_compaction_filter_factories(Arc::new(move |table| {
+                let (keep_from, height_of) = match table {
+                    HISTORY_TABLE => (values.clone(), HeightOf::Key),
+                    BODIES_TABLE | RECEIPTS_TABLE | LOG_TERMS_TABLE => {
+                        (bodies.clone(), HeightOf::Key)
+                    }
+                    TRANSACTIONS_TABLE => (bodies.clone(), HeightOf::Value),
+                    _ => return None,
+                };
+                Some(Arc::new(DropBelow { keep_from, height_of }))
             }))
             .open()?;
-        let meta = database.keyspace("meta", table)?;
-        check_format(&database, &meta)?;
-        Ok(Self {
-            meta,
+        damage::check_tables(path, &database, &TABLES)?;
+        let tables = Self {
+            meta: database.keyspace("meta", table)?,
             headers: database.keyspace("headers", by_height)?,
-            bodies: database.keyspace("bodies", by_height)?,
-            receipts: database.keyspace("receipts", by_height)?,
+            bodies: database.keyspace(BODIES_TABLE, by_height)?,
+            receipts: database.keyspace(RECEIPTS_TABLE, by_height)?,
             numbers: database.keyspace("numbers", table)?,
-            transactions: database.keyspace("transactions", table)?,
-            log_terms: database.keyspace("log_terms", scanned)?,
+            transactions: database.keyspace(TRANSACTIONS_TABLE, table)?,
+            log_terms: database.keyspace(LOG_TERMS_TABLE, scanned)?,
             certificates: database.keyspace("certificates", by_height)?,
             validators: database.keyspace("validators", by_height)?,
+            evidence: database.keyspace("evidence", table)?,
             history: database.keyspace(HISTORY_TABLE, scanned)?,
             database,
-        })
+        };
+        tables.check_format(path)?;
+        Ok(tables)
+    }
+
+    /// Every table.
+    pub fn all(&self) -> [&Keyspace; TABLES.len()] {
+        [
+            &self.meta,
+            &self.headers,
+            &self.bodies,
+            &self.receipts,
+            &self.numbers,
+            &self.transactions,
+            &self.log_terms,
+            &self.certificates,
+            &self.validators,
+            &self.evidence,
+            &self.history,
+        ]
+    }
+
+    /// Refuses another format. A store that has none yet becomes one of this format.
+    fn check_format(&self, path: &Path) -> Result<(), ChainError> {
+        let found = damage::read(&self.meta, FORMAT_KEY, "format", "the store")?;
+        let Some(bytes) = found else {
+            if damage::is_complete(path) || !self.headers.is_empty()? {
+                let (what, place) = ("format", "the store".to_owned());
+                return Err(ChainError::Damaged { what, place, reason: "is absent".into() });
+            }
+            self.meta.insert(FORMAT_KEY, DISK_FORMAT_VERSION.to_be_bytes())?;
+            self.database.persist(PersistMode::SyncAll)?;
+            return damage::mark_complete(path);
+        };
+        let found = <[u8; 4]>::try_from(&bytes[..]).map(u32::from_be_bytes).unwrap_or(u32::MAX);
+        match found {
+            DISK_FORMAT_VERSION => damage::mark_complete(path),
+            _ => Err(ChainError::Format { found, supported: DISK_FORMAT_VERSION }),
+        }
     }
 
     /// An empty atomic batch. Committing it hands the bytes to the operating system, so they
@@ -92,20 +167,6 @@ impl Keyspaces {
     /// Bytes of all files.
     pub fn disk_bytes(&self) -> Result<u64, ChainError> {
         Ok(self.database.disk_space()?)
-    }
-}
-
-fn check_format(database: &Database, meta: &Keyspace) -> Result<(), ChainError> {
-    let Some(bytes) = meta.get(FORMAT_KEY)? else {
-        meta.insert(FORMAT_KEY, DISK_FORMAT_VERSION.to_be_bytes())?;
-        database.persist(PersistMode::SyncAll)?;
-        return Ok(());
-    };
-    let found = <[u8; 4]>::try_from(&bytes[..]).map(u32::from_be_bytes).unwrap_or(u32::MAX);
-    if found == DISK_FORMAT_VERSION {
-        Ok(())
-    } else {
-        Err(ChainError::Format { found, supported: DISK_FORMAT_VERSION })
     }
 }
 

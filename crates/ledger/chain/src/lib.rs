@@ -7,15 +7,16 @@
 //! is committed outlives the process; what was committed before [`ChainStore::persist`] returned
 //! outlives a power cut. Everything but the old values can be rebuilt from the blocks of consensus.
 //!
-//! # Disk format, version 1
+//! # Disk format, version 2
 //!
-//! Numbers are big endian, heights 8 bytes. A release reads every older version and refuses a
-//! newer one by name.
+//! Numbers are big endian, heights 8 bytes. Another version is refused by name.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
 //! | `meta` | `"format"` | version (4) |
-//! | | `"chain"` | lowest height, head |
+//! | | `"chain"` | lowest header, lowest body, head |
+//! | | `"island"` | lowest header, lowest body, head of a run below a gap; zeros for none |
+//! | | `"genesis body"`, `"genesis receipts"` | those of block 0, encoded as the others |
 //! | | `"history"` | oldest height whose state can be read, last height recorded |
 //! | `headers` | height | block hash (32), length of the header (2), `rlp(header)`, `rlp(extension)` |
 //! | `bodies` | height | count (4), senders (20 each), `rlp([EIP-2718 transaction, …])` |
@@ -25,7 +26,12 @@
 //! | `log_terms` | term (9), height | nothing |
 //! | `certificates` | height | epoch (8), view (8), parent view (8), block hash (32), then key (32) and signature (64) of each signer |
 //! | `validators` | epoch (8) | keys (32 each), ascending |
+//! | `evidence` | validator (32), epoch (8), view (8), kinds of both votes (1 each) | version 2 (1), time seen in ms (8), then of each vote kind (1), parent view (8), block hash (32), signature (64), length of the signed message (2), message |
 //! | `history` | kind (1), name, height | value before the block of that height |
+//!
+//! Besides, `transactions`, `log_terms`, `certificates`, `validators` and `history` have the key
+//! `00` with the number of batches (8) that wrote to them, and `meta` has the same under
+//! `"batches of "` and the table's name. A table that is behind has lost its newest entries.
 //!
 //! A *term* is a kind (0 address, 1 to 4 topic by position, 5 any log) and a 64-bit fold of the
 //! word: the four 64-bit words of the 32 bytes (addresses left-padded with zeros) go through
@@ -37,10 +43,14 @@
 //! of balance (1), balance, and its code hash unless it has no code; a slot as its number; numbers
 //! without leading zeros; code as it is. Entries up to the oldest readable height may be gone.
 
+mod backfill;
 mod block;
 mod cache;
+mod check;
+mod damage;
 mod encoding;
 mod error;
+mod evidence;
 mod filter;
 mod heights;
 mod history;
@@ -50,12 +60,18 @@ mod logs;
 mod old_values;
 mod options;
 mod reads;
+mod retention;
+mod set_aside;
+mod stamps;
 mod store;
 
+pub use backfill::{BACKFILL_BODIES_MAX, BACKFILL_HEADERS_MAX};
 pub use block::{FinalizedBlock, LogEntry, OldValue, TxLocation};
 pub use error::{ChainError, LogQueryError};
+pub use evidence::{EVIDENCE_MAX, EVIDENCE_PER_VALIDATOR_MAX};
 pub use filter::{LOG_FILTER_ALTERNATIVES_MAX, LOG_FILTER_TOPICS_MAX, LogFilter, LogLimits};
 pub use options::{ChainOptions, HISTORY_BLOCKS_DEFAULT};
+pub use set_aside::SetAside;
 pub use store::ChainStore;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use alloy_primitives::{Address, B256};
 use fjall::{Iter, Keyspace};
 use types::Receipt;
 
-use crate::{ChainError, LogFilter, LogQueryError, encoding::height_suffix};
+use crate::{ChainError, LogFilter, LogQueryError, damage, encoding::height_suffix};
 
 /// Entries skipped one by one before the cursor seeks.
 const STEPS_BEFORE_SEEK: usize = 32;
@@ -120,7 +120,8 @@ impl<'a> TermCursor<'a> {
         self.current = match self.entries.next() {
             None => None,
             Some(entry) => {
-                let key = entry.key().map_err(ChainError::from)?;
+                let named = damage::at(self.table, "log index", "an entry");
+                let key = entry.key().map_err(named)?;
                 Some(height_suffix(&key).map_err(damaged)?)
             }
         };

@@ -16,7 +16,7 @@ impl ChainStore {
     ///
     /// # Errors
     /// More results or work than `limits` allow, a filter beyond its own limits, a range that
-    /// starts below [`Self::lowest`], failures of the disk.
+    /// starts below [`Self::lowest_body`], failures of the disk.
     pub fn logs(
         &self,
         filter: &LogFilter,
@@ -31,9 +31,22 @@ impl ChainStore {
         if bounds.0 > bounds.1 {
             return Ok(Vec::new());
         }
-        if bounds.0 < heights.lowest {
-            return Err(LogQueryError::Pruned { lowest: heights.lowest });
+        let found = self.logs_between(filter, bounds, limits);
+        // Retention may have passed the range before or during the search.
+        self.check_logs_kept(bounds.0)?;
+        if let Err(LogQueryError::Chain(error)) = &found {
+            self.notice(error);
         }
+        found
+    }
+
+    fn logs_between(
+        &self,
+        filter: &LogFilter,
+        bounds: (u64, u64),
+        limits: LogLimits,
+    ) -> Result<Vec<LogEntry>, LogQueryError> {
+        self.check_logs_kept(bounds.0)?;
         let index = &self.tables.log_terms;
         let mut candidates = Candidates::new(index, filter, bounds, limits.index_entries_max)?;
         let mut found = Vec::new();
@@ -47,6 +60,16 @@ impl ChainStore {
             self.collect(number, filter, limits.entries_max, &mut found)?;
         }
         Ok(found)
+    }
+
+    /// The oldest block with logs, if a query from `first` on starts below it.
+    fn check_logs_kept(&self, first: u64) -> Result<(), LogQueryError> {
+        match self.chain_heights() {
+            Some(heights) if first < heights.lowest_body => {
+                Err(LogQueryError::Pruned { lowest: heights.lowest_body })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Appends the matching logs of one block.

@@ -3,28 +3,31 @@
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
-use fjall::{Keyspace, UserValue};
+use fjall::UserValue;
 use state::StateKey;
 use types::{Block, Certificate, Extension, Header, Receipt, ValidatorSet};
 
 use crate::{
     ChainError, ChainStore, OldValue, TxLocation,
     cache::WholeBlock,
+    damage,
     encoding::{self, Reason},
     history::read_history,
+    keyspaces::{GENESIS_BODY_KEY, GENESIS_RECEIPTS_KEY},
 };
 
-/// `None` means that this node does not hold the block: above [`ChainStore::head`], below
-/// [`ChainStore::lowest`], or an unknown hash.
+/// `None` means that there is no such block: above [`ChainStore::head`], or an unknown hash. What
+/// exists but is not held (below [`ChainStore::lowest_header`] or [`ChainStore::lowest_body`]) is
+/// [`ChainError::BlockPruned`]; only a transaction's hash does not tell the two apart.
 impl ChainStore {
     /// Height of the newest block.
     pub fn head(&self) -> Option<u64> {
         self.chain_heights().map(|heights| heights.head)
     }
 
-    /// Height of the oldest block.
+    /// Height of the oldest whole block, as [`Self::lowest_body`].
     pub fn lowest(&self) -> Option<u64> {
-        self.chain_heights().map(|heights| heights.lowest)
+        self.chain_heights().map(|heights| heights.lowest_body)
     }
 
     /// Height of the last block given to [`Self::append_history`].
@@ -40,13 +43,15 @@ impl ChainStore {
 
     /// Header and extension.
     pub fn header(&self, number: u64) -> Result<Option<(Header, Extension)>, ChainError> {
-        if !self.holds(number) {
-            return Ok(None);
-        }
-        if let Some(whole) = self.cache.get(number) {
-            return Ok(Some((whole.block.header().clone(), whole.block.extension().clone())));
-        }
-        self.load_header(number).map(Some)
+        self.noticed(|| {
+            if !self.holds_header(number)? {
+                return Ok(None);
+            }
+            if let Some(whole) = self.cache.get(number) {
+                return Ok(Some((whole.block.header().clone(), whole.block.extension().clone())));
+            }
+            self.load_header(number).map(Some)
+        })
     }
 
     /// The block with its body.
@@ -56,19 +61,26 @@ impl ChainStore {
 
     /// Hash of the block.
     pub fn hash(&self, number: u64) -> Result<Option<B256>, ChainError> {
-        if !self.holds(number) {
-            return Ok(None);
-        }
-        self.stored_hash(number).map(Some)
+        self.noticed(|| {
+            if !self.holds_header(number)? {
+                return Ok(None);
+            }
+            self.stored_hash(number).map(Some)
+        })
     }
 
     /// Height of the block with this hash.
     pub fn number(&self, hash: B256) -> Result<Option<u64>, ChainError> {
-        let Some(bytes) = self.tables.numbers.get(hash)? else {
-            return Ok(None);
-        };
-        let number = encoding::height_suffix(&bytes).map_err(damaged("height of block", hash))?;
-        Ok(Some(number).filter(|number| self.holds(*number)))
+        self.noticed(|| {
+            let Some(bytes) = damage::read(&self.tables.numbers, hash, "height of block", hash)?
+            else {
+                return Ok(None);
+            };
+            let number =
+                encoding::height_suffix(&bytes).map_err(damaged("height of block", hash))?;
+            let heights = self.chain_heights();
+            Ok(Some(number).filter(|number| heights.is_some_and(|held| held.holds_header(*number))))
+        })
     }
 
     /// Receipts of the block, one per transaction.
@@ -81,14 +93,18 @@ impl ChainStore {
         Ok(self.whole(number)?.map(|whole| Arc::clone(&whole.senders)))
     }
 
-    /// Where the transaction with this hash stands.
+    /// Where the transaction with this hash stands; `None` also below [`Self::lowest_body`].
     pub fn transaction(&self, hash: B256) -> Result<Option<TxLocation>, ChainError> {
-        let Some(bytes) = self.tables.transactions.get(hash)? else {
-            return Ok(None);
-        };
-        let (number, index) =
-            encoding::decode_location(&bytes).map_err(damaged("location of transaction", hash))?;
-        Ok(Some(TxLocation { number, index }).filter(|location| self.holds(location.number)))
+        self.noticed(|| {
+            let table = &self.tables.transactions;
+            let Some(bytes) = damage::read(table, hash, "location of transaction", hash)? else {
+                return Ok(None);
+            };
+            let (number, index) = encoding::decode_location(&bytes)
+                .map_err(damaged("location of transaction", hash))?;
+            let held = self.chain_heights().is_some_and(|heights| heights.holds_body(number));
+            Ok(held.then_some(TxLocation { number, index }))
+        })
     }
 
     /// The first stored certificate at or above block `number`, with the height of its block.
@@ -96,27 +112,33 @@ impl ChainStore {
         &self,
         number: u64,
     ) -> Result<Option<(u64, Certificate)>, ChainError> {
-        let Some(head) = self.head().filter(|head| number <= *head) else {
-            return Ok(None);
-        };
-        let range = encoding::height_key(number)..=encoding::height_key(head);
-        let Some(entry) = self.tables.certificates.range(range).next() else {
-            return Ok(None);
-        };
-        let (key, value) = entry.into_inner()?;
-        let height = encoding::height_suffix(&key).map_err(damaged("certificate", number))?;
-        let certificate =
-            encoding::decode_certificate(&value).map_err(damaged("certificate", height))?;
-        Ok(Some((height, certificate)))
+        self.noticed(|| {
+            let Some(head) = self.head().filter(|head| number <= *head) else {
+                return Ok(None);
+            };
+            let range = encoding::height_key(number)..=encoding::height_key(head);
+            let Some(entry) = self.tables.certificates.range(range).next() else {
+                return Ok(None);
+            };
+            let named = damage::at(&self.tables.certificates, "certificate", number);
+            let (key, value) = entry.into_inner().map_err(named)?;
+            let height = encoding::height_suffix(&key).map_err(damaged("certificate", number))?;
+            let certificate =
+                encoding::decode_certificate(&value).map_err(damaged("certificate", height))?;
+            Ok(Some((height, certificate)))
+        })
     }
 
     /// The validators that certify the blocks of `epoch`, if they were stored.
     pub fn validators(&self, epoch: u64) -> Result<Option<ValidatorSet>, ChainError> {
-        let Some(bytes) = self.tables.validators.get(encoding::height_key(epoch))? else {
-            return Ok(None);
-        };
-        let set = encoding::decode_validators(&bytes).map_err(damaged("validators", epoch))?;
-        Ok(Some(set))
+        self.noticed(|| {
+            let (table, key) = (&self.tables.validators, encoding::height_key(epoch));
+            let Some(bytes) = damage::read(table, key, "validators", epoch)? else {
+                return Ok(None);
+            };
+            let set = encoding::decode_validators(&bytes).map_err(damaged("validators", epoch))?;
+            Ok(Some(set))
+        })
     }
 
     /// What `key` held after block `height`.
@@ -128,11 +150,13 @@ impl ChainStore {
     /// # Errors
     /// [`ChainError::Pruned`] below [`Self::oldest_state`]; failures of the disk.
     pub fn value_after(&self, key: &StateKey, height: u64) -> Result<OldValue, ChainError> {
-        self.check_kept(height)?;
-        let value = read_history(&self.tables, key, height)?;
-        // The window may have moved past the height, and its entries gone, during the read.
-        self.check_kept(height)?;
-        Ok(value)
+        self.noticed(|| {
+            self.check_kept(height)?;
+            let value = read_history(&self.tables, key, height)?;
+            // The window may have moved past the height, and its entries gone, during the read.
+            self.check_kept(height)?;
+            Ok(value)
+        })
     }
 
     fn check_kept(&self, height: u64) -> Result<(), ChainError> {
@@ -140,27 +164,68 @@ impl ChainStore {
         if height < oldest { Err(ChainError::Pruned { height, oldest }) } else { Ok(()) }
     }
 
-    fn holds(&self, number: u64) -> bool {
-        self.chain_heights().is_some_and(|heights| heights.holds(number))
+    /// Damage that a reading finds makes the next opening look at everything.
+    fn noticed<T>(&self, read: impl FnOnce() -> Result<T, ChainError>) -> Result<T, ChainError> {
+        read().inspect_err(|error| self.notice(error))
+    }
+
+    /// See [`Self::noticed`].
+    pub(crate) fn notice(&self, error: &ChainError) {
+        if matches!(error, ChainError::Damaged { .. }) {
+            tracing::error!(%error, "restart this node to have its chain store rebuilt");
+            damage::mark_suspect(self.path());
+        }
+    }
+
+    /// Whether the header is held; an error where it exists elsewhere only.
+    fn holds_header(&self, number: u64) -> Result<bool, ChainError> {
+        match self.chain_heights() {
+            Some(heights) if heights.holds_header(number) => Ok(true),
+            Some(heights) if number <= heights.head => {
+                Err(ChainError::BlockPruned { height: number, oldest: heights.lowest_header })
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether the body is held; an error where it exists elsewhere only.
+    fn holds_body(&self, number: u64) -> Result<bool, ChainError> {
+        match self.chain_heights() {
+            Some(heights) if heights.holds_body(number) => Ok(true),
+            Some(heights) if number <= heights.head => {
+                Err(ChainError::BlockPruned { height: number, oldest: heights.lowest_body })
+            }
+            _ => Ok(false),
+        }
     }
 
     /// From memory, or from disk into memory.
     fn whole(&self, number: u64) -> Result<Option<Arc<WholeBlock>>, ChainError> {
-        if !self.holds(number) {
-            return Ok(None);
-        }
-        if let Some(whole) = self.cache.get(number) {
-            return Ok(Some(whole));
-        }
-        let whole = Arc::new(self.load(number)?);
-        self.cache.put_older(Arc::clone(&whole));
-        Ok(Some(whole))
+        self.noticed(|| {
+            if !self.holds_body(number)? {
+                return Ok(None);
+            }
+            if let Some(whole) = self.cache.get(number) {
+                return Ok(Some(whole));
+            }
+            let whole = match self.load(number) {
+                Ok(whole) => Arc::new(whole),
+                // Retention may have passed the block during the read.
+                Err(error) => return self.holds_body(number).and(Err(error)),
+            };
+            self.cache.put_older(Arc::clone(&whole));
+            Ok(Some(whole))
+        })
     }
 
     /// From disk; the block must be held.
     pub(crate) fn load(&self, number: u64) -> Result<WholeBlock, ChainError> {
         let (header, extension) = self.load_header(number)?;
-        let bytes = required(&self.tables.bodies, "body", number)?;
+        let bytes = match number {
+            0 => damage::read(&self.tables.meta, GENESIS_BODY_KEY, "body", 0)?,
+            _ => damage::read(&self.tables.bodies, encoding::height_key(number), "body", number)?,
+        };
+        let bytes = present(bytes, "body", number)?;
         let (senders, transactions) =
             encoding::decode_body(&bytes).map_err(damaged("body", number))?;
         let block = Block::new(header, extension, transactions);
@@ -170,16 +235,28 @@ impl ChainStore {
             return Err(damaged("header", number)(reason));
         }
         let receipts = self.load_receipts(number)?;
+        let count = block.transactions().len();
+        if receipts.len() != count {
+            let reason = format!("{} for {count} transactions", receipts.len());
+            return Err(damaged("receipts", number)(reason));
+        }
         Ok(WholeBlock::new(Arc::new(block), receipts, senders))
     }
 
     pub(crate) fn load_receipts(&self, number: u64) -> Result<Vec<Receipt>, ChainError> {
-        let bytes = required(&self.tables.receipts, "receipts", number)?;
+        let (table, key) = (&self.tables.receipts, encoding::height_key(number));
+        let bytes = match number {
+            0 => damage::read(&self.tables.meta, GENESIS_RECEIPTS_KEY, "receipts", 0)?,
+            _ => damage::read(table, key, "receipts", number)?,
+        };
+        let bytes = present(bytes, "receipts", number)?;
         encoding::decode_receipts(&bytes).map_err(damaged("receipts", number))
     }
 
-    fn load_header(&self, number: u64) -> Result<(Header, Extension), ChainError> {
-        let bytes = required(&self.tables.headers, "header", number)?;
+    pub(crate) fn load_header(&self, number: u64) -> Result<(Header, Extension), ChainError> {
+        let key = encoding::height_key(number);
+        let bytes = damage::read(&self.tables.headers, key, "header", number)?;
+        let bytes = present(bytes, "header", number)?;
         let (header, extension) =
             encoding::decode_header(&bytes).map_err(damaged("header", number))?;
         if header.number != number {
@@ -189,13 +266,18 @@ impl ChainStore {
     }
 
     pub(crate) fn stored_hash(&self, number: u64) -> Result<B256, ChainError> {
-        let bytes = required(&self.tables.headers, "header", number)?;
+        let key = encoding::height_key(number);
+        let bytes = damage::read(&self.tables.headers, key, "header", number)?;
+        let bytes = present(bytes, "header", number)?;
         encoding::decode_header_hash(&bytes).map_err(damaged("header", number))
     }
 }
 
-fn required(table: &Keyspace, what: &'static str, number: u64) -> Result<UserValue, ChainError> {
-    let value = table.get(encoding::height_key(number))?;
+fn present(
+    value: Option<UserValue>,
+    what: &'static str,
+    number: u64,
+) -> Result<UserValue, ChainError> {
     value.ok_or_else(|| damaged(what, number)("is absent".into()))
 }
 

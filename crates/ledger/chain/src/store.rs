@@ -1,14 +1,11 @@
 //! The store itself: opening and writing. Reading is in `reads` and `logs`.
 
 use std::{
-    path::Path,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
-use alloy_primitives::keccak256;
+use alloy_primitives::{B256, keccak256};
 use fjall::OwnedWriteBatch;
 use state::StateDiff;
 use types::{Block, Certificate, ValidatorSet};
@@ -16,23 +13,30 @@ use types::{Block, Certificate, ValidatorSet};
 use crate::{
     ChainError, ChainOptions, FinalizedBlock,
     cache::{BlockCache, WholeBlock},
-    encoding,
-    heights::{ChainHeights, HistoryHeights},
-    history::{HistoryFilterFactory, KeepFrom, write_history},
-    keyspaces::Keyspaces,
+    damage, encoding,
+    heights::{ChainHeights, HistoryHeights, retention_floor},
+    history::history_batch,
+    keyspaces::{GENESIS_BODY_KEY, GENESIS_RECEIPTS_KEY, Keyspaces},
     log_index::{block_terms, term_key},
+    retention::{KeepFrom, Reclaimer},
+    stamps::{Stamped, Stamps},
 };
 
 /// Finalized blocks of one ledger. Share it behind an [`Arc`]; every method may be called from any
 /// thread. Calls block on the disk for microseconds, [`Self::persist`] for as long as an fsync
 /// takes and [`Self::logs`](Self::logs) for as long as its limits allow.
 pub struct ChainStore {
+    /// First, so that its thread ends before the tables close.
+    reclaimer: Option<Reclaimer>,
+    path: PathBuf,
+    stamps: Stamps,
     pub(crate) tables: Keyspaces,
     pub(crate) cache: BlockCache,
     chain: RwLock<Option<ChainHeights>>,
     history: RwLock<Option<HistoryHeights>>,
     options: ChainOptions,
-    keep_from: KeepFrom,
+    keep_values_from: KeepFrom,
+    keep_bodies_from: KeepFrom,
     /// Held by whoever writes; readers never take it.
     writer: Mutex<()>,
 }
@@ -41,34 +45,39 @@ impl ChainStore {
     /// Opens the store in directory `path`, creating it where there is none. One process at a time
     /// may have it open. Whatever a killed process left behind, the store holds whole blocks only.
     pub fn open(path: &Path, options: ChainOptions) -> Result<Self, ChainError> {
-        let keep_from: KeepFrom = Arc::new(AtomicU64::new(0));
-        let tables = Keyspaces::open(path, HistoryFilterFactory(Arc::clone(&keep_from)))?;
-        let chain = ChainHeights::read(&tables.meta)?;
+        damage::recovered(|| Self::open_checked(path, options))
+    }
+
+    fn open_checked(path: &Path, options: ChainOptions) -> Result<Self, ChainError> {
+        let (values, bodies) = (KeepFrom::default(), KeepFrom::default());
+        let tables = Keyspaces::open(path, values.clone(), bodies.clone())?;
+        let genesis = damage::read(&tables.headers, encoding::height_key(0), "header", 0)?;
+        let chain = ChainHeights::read(&tables.meta, genesis.is_some())?;
         let history = HistoryHeights::read(&tables.meta)?;
+        let ordered = vec![tables.bodies.clone(), tables.receipts.clone()];
+        let reclaimer = options.retained_blocks.map(|blocks| Reclaimer::start(blocks, ordered));
         let store = Self {
+            reclaimer: reclaimer.transpose().map_err(fjall::Error::Io)?,
+            path: path.to_owned(),
+            stamps: Stamps::open(&tables)?,
             tables,
             cache: BlockCache::default(),
             chain: RwLock::new(chain),
             history: RwLock::new(history),
             options,
-            keep_from,
+            keep_values_from: values,
+            keep_bodies_from: bodies,
             writer: Mutex::new(()),
         };
+        store.drop_outside_retention()?;
         store.check_ends()?;
-        store.drop_outside_window();
+        if damage::is_suspect(path) {
+            tracing::warn!("damage was suspected, reading the whole chain store");
+            store.check_everything()?;
+            damage::clear_suspect(path);
+        }
         tracing::info!(path = %path.display(), ?chain, ?history, "chain store open");
         Ok(store)
-    }
-
-    /// A store whose ends do not decode is damaged; better said now than at the first request.
-    fn check_ends(&self) -> Result<(), ChainError> {
-        let Some(heights) = self.chain_heights() else {
-            return Ok(());
-        };
-        for number in [heights.lowest, heights.head] {
-            self.load(number)?;
-        }
-        Ok(())
     }
 
     /// Records what the keys of `diff` held before block `height`. Call it before the state
@@ -91,8 +100,10 @@ impl ChainStore {
             check_next(previous.head, height)?;
         }
         let heights = HistoryHeights::after(previous, height, self.options.history_blocks);
-        write_history(&self.tables, heights, diff)?;
-        *self.history.write().unwrap_or_else(PoisonError::into_inner) = Some(heights);
+        let mut batch = history_batch(&self.tables, heights, diff);
+        self.stamps.count(&self.tables, &mut batch, Stamped::History);
+        self.commit(batch)?;
+        self.set_history(heights);
         Ok(())
     }
 
@@ -107,34 +118,78 @@ impl ChainStore {
         let _writer = self.write_lock();
         check_even(block)?;
         let number = block.block.number();
-        let lowest = match self.chain_heights() {
-            None => number,
-            Some(heights) if number <= heights.head => return self.check_same(heights, block),
-            Some(heights) => {
-                check_next(heights.head, number)?;
-                self.check_parent(heights.head, &block.block)?;
-                heights.lowest
+        let heights = match self.chain_heights() {
+            None => ChainHeights {
+                genesis: number == 0,
+                lowest_header: number,
+                lowest_body: number,
+                head: number,
+                island: None,
+            },
+            Some(held) if number <= held.head => return self.check_same(held, &block.block),
+            Some(held) => {
+                check_next(held.head, number)?;
+                self.check_parent(held.head, &block.block)?;
+                ChainHeights { head: number, ..held }
             }
         };
-        let heights = ChainHeights { lowest, head: number };
+        let heights = heights.settled(self.options.retained_blocks);
         let mut batch = self.tables.batch();
         self.insert_block(&mut batch, block);
         self.insert_indexes(&mut batch, block);
+        if number == 0 {
+            self.restore_from_beside(&mut batch, block.block.hash());
+        }
         heights.write(&mut batch, &self.tables.meta);
-        batch.commit()?;
+        self.commit(batch)?;
         let FinalizedBlock { block, receipts, senders } = block.clone();
         self.cache.put_recent(Arc::new(WholeBlock::new(block, receipts, senders)));
-        *self.chain.write().unwrap_or_else(PoisonError::into_inner) = Some(heights);
+        self.set_chain(heights);
         Ok(())
     }
 
     /// Returns once everything written before is on the medium and outlives a power cut. (What is
     /// only written outlives the process.)
     pub fn persist(&self) -> Result<(), ChainError> {
-        let kept = self.history_heights();
-        self.tables.sync()?;
-        self.keep_from.fetch_max(keep_from(kept), Ordering::SeqCst);
+        let (chain, history) = (self.chain_heights(), self.history_heights());
+        self.tables.sync().inspect_err(|_| damage::mark_suspect(&self.path))?;
+        self.may_go(chain, history);
         Ok(())
+    }
+
+    /// Commits a batch. After a failure the engine takes no further write, so that the next opening
+    /// looks for the cause.
+    pub(crate) fn commit(&self, batch: OwnedWriteBatch) -> Result<(), ChainError> {
+        batch.commit().map_err(|error| {
+            damage::mark_suspect(&self.path);
+            error.into()
+        })
+    }
+
+    /// Given heights that are on the medium: what they rule out may leave the disk.
+    fn may_go(&self, chain: Option<ChainHeights>, history: Option<HistoryHeights>) {
+        // The entries of the oldest block itself say what was before it, which nobody may ask.
+        self.keep_values_from.raise(history.map_or(0, |heights| heights.oldest.saturating_add(1)));
+        let head = chain.map_or(0, |heights| heights.head);
+        let floor = retention_floor(head, self.options.retained_blocks);
+        self.keep_bodies_from.raise(floor);
+        if let Some(reclaimer) = &self.reclaimer {
+            reclaimer.reached(floor);
+        }
+    }
+
+    /// After opening, perhaps with less to be retained than before.
+    fn drop_outside_retention(&self) -> Result<(), ChainError> {
+        if let Some(held) = self.chain_heights() {
+            let heights = held.settled(self.options.retained_blocks);
+            if heights != held {
+                let mut batch = self.tables.batch();
+                heights.write(&mut batch, &self.tables.meta);
+                self.commit(batch)?;
+                self.set_chain(heights);
+            }
+        }
+        self.persist()
     }
 
     /// Keeps a certificate of block `height`, for ever. Readers see it once the block is stored.
@@ -143,14 +198,24 @@ impl ChainStore {
         height: u64,
         certificate: &Certificate,
     ) -> Result<(), ChainError> {
-        let key = encoding::height_key(height);
-        Ok(self.tables.certificates.insert(key, encoding::encode_certificate(certificate))?)
+        let _writer = self.write_lock();
+        let (key, value) =
+            (encoding::height_key(height), encoding::encode_certificate(certificate));
+        let mut batch = self.tables.batch();
+        batch.insert(&self.tables.certificates, key, value);
+        self.stamps.count(&self.tables, &mut batch, Stamped::Certificates);
+        self.commit(batch)
     }
 
     /// Keeps the validators that certify the blocks of `epoch`, for ever.
     pub fn put_validators(&self, epoch: u64, set: &ValidatorSet) -> Result<(), ChainError> {
-        let key = encoding::height_key(epoch);
-        Ok(self.tables.validators.insert(key, encoding::encode_validators(set))?)
+        let _writer = self.write_lock();
+        let (key, value) = (encoding::height_key(epoch), encoding::encode_validators(set));
+        let mut batch = self.tables.batch();
+        batch.insert(&self.tables.validators, key, value);
+        self.stamps.count(&self.tables, &mut batch, Stamped::Validators);
+        self.commit(batch)?;
+        self.keep_beside(epoch, set)
     }
 
     /// Bytes on disk, journal included.
@@ -159,33 +224,55 @@ impl ChainStore {
     }
 
     fn insert_block(&self, batch: &mut OwnedWriteBatch, finalized: &FinalizedBlock) {
-        let FinalizedBlock { block, receipts, senders } = finalized;
-        let key = encoding::height_key(block.number());
-        let header = encoding::encode_header(block.hash(), block.header(), block.extension());
-        batch.insert(&self.tables.headers, key, header);
-        let body = encoding::encode_body(senders, block.transactions());
-        batch.insert(&self.tables.bodies, key, body);
-        batch.insert(&self.tables.receipts, key, encoding::encode_receipts(receipts));
-        batch.insert(&self.tables.numbers, block.hash().0, key);
+        let block = &finalized.block;
+        self.insert_header(batch, block.hash(), block.header(), block.extension());
+        self.insert_body(batch, finalized);
     }
 
-    fn insert_indexes(&self, batch: &mut OwnedWriteBatch, finalized: &FinalizedBlock) {
+    pub(crate) fn insert_body(&self, batch: &mut OwnedWriteBatch, finalized: &FinalizedBlock) {
+        let FinalizedBlock { block, receipts, senders } = finalized;
+        let key = encoding::height_key(block.number());
+        let body = encoding::encode_body(senders, block.transactions());
+        let receipts = encoding::encode_receipts(receipts);
+        if block.number() == 0 {
+            batch.insert(&self.tables.meta, GENESIS_BODY_KEY, body);
+            batch.insert(&self.tables.meta, GENESIS_RECEIPTS_KEY, receipts);
+        } else {
+            batch.insert(&self.tables.bodies, key, body);
+            batch.insert(&self.tables.receipts, key, receipts);
+        }
+    }
+
+    pub(crate) fn insert_indexes(&self, batch: &mut OwnedWriteBatch, finalized: &FinalizedBlock) {
         let number = finalized.block.number();
         for (index, transaction) in (0..).zip(finalized.block.transactions()) {
             let location = encoding::encode_location(number, index);
             batch.insert(&self.tables.transactions, keccak256(transaction).0, location);
         }
-        for term in block_terms(&finalized.receipts) {
-            batch.insert(&self.tables.log_terms, term_key(term, number), []);
+        let terms = block_terms(&finalized.receipts);
+        for term in &terms {
+            batch.insert(&self.tables.log_terms, term_key(*term, number), []);
+        }
+        if !finalized.block.transactions().is_empty() {
+            self.stamps.count(&self.tables, batch, Stamped::Transactions);
+        }
+        if !terms.is_empty() {
+            self.stamps.count(&self.tables, batch, Stamped::LogTerms);
         }
     }
 
-    fn check_same(&self, held: ChainHeights, offered: &FinalizedBlock) -> Result<(), ChainError> {
-        let height = offered.block.number();
-        if height < held.lowest {
+    /// Whether a block at or below the head is the stored one.
+    pub(crate) fn check_same(&self, held: ChainHeights, offered: &Block) -> Result<(), ChainError> {
+        let height = offered.number();
+        if !held.holds_header(height) {
             return Err(ChainError::Gap { next: held.head.saturating_add(1), offered: height });
         }
-        let (stored, offered) = (self.stored_hash(height)?, offered.block.hash());
+        self.check_stored(height, offered.hash())
+    }
+
+    /// Whether the held block at `height` has the hash `offered`.
+    pub(crate) fn check_stored(&self, height: u64, offered: B256) -> Result<(), ChainError> {
+        let stored = self.stored_hash(height)?;
         if stored == offered {
             Ok(())
         } else {
@@ -193,18 +280,13 @@ impl ChainStore {
         }
     }
 
-    fn check_parent(&self, head: u64, block: &Block) -> Result<(), ChainError> {
+    pub(crate) fn check_parent(&self, head: u64, block: &Block) -> Result<(), ChainError> {
         let (stored, named) = (self.stored_hash(head)?, block.header().parent_hash);
         if stored == named {
             Ok(())
         } else {
             Err(ChainError::WrongParent { height: block.number(), stored, named })
         }
-    }
-
-    /// After opening: what the record on disk rules out may go.
-    fn drop_outside_window(&self) {
-        self.keep_from.store(keep_from(self.history_heights()), Ordering::SeqCst);
     }
 
     pub(crate) fn chain_heights(&self) -> Option<ChainHeights> {
@@ -215,14 +297,25 @@ impl ChainStore {
         *self.history.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_lock(&self) -> MutexGuard<'_, ()> {
+    pub(crate) fn set_chain(&self, heights: ChainHeights) {
+        *self.chain.write().unwrap_or_else(PoisonError::into_inner) = Some(heights);
+    }
+
+    pub(crate) fn set_history(&self, heights: HistoryHeights) {
+        *self.history.write().unwrap_or_else(PoisonError::into_inner) = Some(heights);
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn retained_blocks(&self) -> Option<u64> {
+        self.options.retained_blocks
+    }
+
+    pub(crate) fn write_lock(&self) -> MutexGuard<'_, ()> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The entries of block `oldest` itself say what was before it, which nobody may ask any more.
-fn keep_from(heights: Option<HistoryHeights>) -> u64 {
-    heights.map_or(0, |heights| heights.oldest.saturating_add(1))
 }
 
 fn check_next(head: u64, offered: u64) -> Result<(), ChainError> {
@@ -232,7 +325,7 @@ fn check_next(head: u64, offered: u64) -> Result<(), ChainError> {
     }
 }
 
-fn check_even(finalized: &FinalizedBlock) -> Result<(), ChainError> {
+pub(crate) fn check_even(finalized: &FinalizedBlock) -> Result<(), ChainError> {
     let FinalizedBlock { block, receipts, senders } = finalized;
     let transactions = block.transactions().len();
     if receipts.len() == transactions && senders.len() == transactions {

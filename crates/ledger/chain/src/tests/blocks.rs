@@ -109,7 +109,7 @@ fn another_disk_format_is_refused_by_its_number() {
     store.tables.meta.insert("format", 7u32.to_be_bytes()).unwrap();
     drop(store);
     let error = ChainStore::open(folder.path(), ChainOptions::default()).err().unwrap();
-    assert!(matches!(error, ChainError::Format { found: 7, supported: 1 }), "{error}");
+    assert!(matches!(error, ChainError::Format { found: 7, supported: 2 }), "{error}");
 }
 
 #[test]
@@ -123,27 +123,33 @@ fn a_second_process_is_told_so() {
 #[test]
 fn damaged_values_are_errors_that_name_the_place() {
     let folder = tempfile::tempdir().unwrap();
-    let blocks = plain_chain(6);
+    let blocks = plain_chain(20);
     let store = open(folder.path());
     blocks.iter().for_each(|block| store.append(block).unwrap());
     let tables = &store.tables;
     let key = |number: u64| number.to_be_bytes();
-    tables.bodies.insert(key(1), [0, 0, 0, 9, 1]).unwrap();
-    tables.receipts.insert(key(2), [0xc2, 0x01]).unwrap();
-    let header = tables.headers.get(key(1)).unwrap().unwrap();
-    tables.headers.insert(key(3), &header[..]).unwrap();
-    let mut header = tables.headers.get(key(4)).unwrap().unwrap().to_vec();
+    tables.bodies.insert(key(7), [0, 0, 0, 9, 1]).unwrap();
+    tables.receipts.insert(key(8), [0xc2, 0x01]).unwrap();
+    let header = tables.headers.get(key(7)).unwrap().unwrap();
+    tables.headers.insert(key(9), &header[..]).unwrap();
+    let mut header = tables.headers.get(key(10)).unwrap().unwrap().to_vec();
     header[0] ^= 1;
-    tables.headers.insert(key(4), &header[..]).unwrap();
+    tables.headers.insert(key(10), &header[..]).unwrap();
     drop(store);
     let store = open(folder.path());
-    for (number, what) in [(1, "body"), (2, "receipts"), (3, "header"), (4, "header")] {
+    for (number, what) in [(7, "body"), (8, "receipts"), (9, "header"), (10, "header")] {
         let error = store.block(number).unwrap_err();
         assert!(matches!(error, ChainError::Damaged { .. }), "{error}");
         assert!(error.to_string().contains(&format!("{what} at {number}")), "{error}");
     }
     check_block(&store, &blocks[0]);
-    check_block(&store, &blocks[5]);
+    check_block(&store, &blocks[19]);
+    for number in [7, 8, 9, 10, 11] {
+        // Block 11 names another parent than the stored hash.
+        assert!(store.check_height(number).is_err(), "{number}");
+    }
+    store.check_height(6).unwrap();
+    assert!(store.check_everything().is_err());
 }
 
 #[test]

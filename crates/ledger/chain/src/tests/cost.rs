@@ -78,7 +78,7 @@ fn disk_and_time_of_erc20_transfers() {
     let store = open(folder.path());
     let mut parent = B256::ZERO;
     let (mut append, mut history) = (0, 0);
-    for number in 0..BLOCKS {
+    for number in 1..=BLOCKS {
         let block = transfers(number, parent);
         parent = block.block.hash();
         let diff = diff(number);

@@ -8,7 +8,7 @@ use std::{
 use super::fixture::{check_block, open, plain_chain};
 use crate::{ChainOptions, ChainStore, FinalizedBlock, LogFilter, LogLimits};
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -21,7 +21,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn journal(folder: &Path) -> PathBuf {
+pub fn journal(folder: &Path) -> PathBuf {
     let mut journals: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -86,7 +86,7 @@ fn a_write_torn_at_any_byte_leaves_whole_blocks() {
 }
 
 /// The journal is allocated ahead with zeros; a batch ends with a fixed trailer that is not zero.
-fn written_bytes(folder: &Path) -> u64 {
+pub fn written_bytes(folder: &Path) -> u64 {
     let bytes = fs::read(journal(folder)).unwrap();
     bytes.iter().rposition(|byte| *byte != 0).unwrap() as u64 + 1
 }

@@ -113,17 +113,23 @@ pub fn certificate(block: &FinalizedBlock) -> Certificate {
     }
 }
 
-/// That the store answers for `block` what went in, by every way to ask.
-pub fn check_block(store: &ChainStore, expected: &FinalizedBlock) {
+/// That the store answers for the block's header what went in, by every way to ask.
+pub fn check_header(store: &ChainStore, expected: &FinalizedBlock) {
     let number = expected.block.number();
     let (header, extension) = store.header(number).unwrap().unwrap();
     assert_eq!(&header, expected.block.header());
     assert_eq!(&extension, expected.block.extension());
+    assert_eq!(store.hash(number).unwrap(), Some(expected.block.hash()));
+    assert_eq!(store.number(expected.block.hash()).unwrap(), Some(number));
+}
+
+/// That the store answers for `block` what went in, by every way to ask.
+pub fn check_block(store: &ChainStore, expected: &FinalizedBlock) {
+    let number = expected.block.number();
+    check_header(store, expected);
     assert_eq!(store.block(number).unwrap().unwrap(), expected.block);
     assert_eq!(*store.receipts(number).unwrap().unwrap(), expected.receipts);
     assert_eq!(*store.senders(number).unwrap().unwrap(), expected.senders);
-    assert_eq!(store.hash(number).unwrap(), Some(expected.block.hash()));
-    assert_eq!(store.number(expected.block.hash()).unwrap(), Some(number));
     for (index, transaction) in (0..).zip(expected.block.transactions()) {
         let location = store.transaction(keccak256(transaction)).unwrap().unwrap();
         assert_eq!((location.number, location.index), (number, index));

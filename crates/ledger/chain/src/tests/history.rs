@@ -109,7 +109,7 @@ proptest! {
     #[test]
     fn a_window_answers_inside_and_refuses_outside(blocks in writes(), window in 0..12u64) {
         let folder = tempfile::tempdir().unwrap();
-        let options = ChainOptions { history_blocks: Some(window) };
+        let options = ChainOptions { history_blocks: Some(window), retained_blocks: None };
         let store = ChainStore::open(folder.path(), options).unwrap();
         let worlds = record(&store, &blocks);
         store.persist().unwrap();
@@ -127,7 +127,7 @@ proptest! {
     }
 }
 
-fn one_change(height: u64) -> StateDiff {
+pub fn one_change(height: u64) -> StateDiff {
     let key = StateKey::Storage(address(1), U256::ZERO);
     let previous = value(&key, height - 1);
     let change = Change { previous, current: value(&key, height) };
@@ -137,7 +137,7 @@ fn one_change(height: u64) -> StateDiff {
 #[test]
 fn entries_outside_the_window_leave_the_disk() {
     let folder = tempfile::tempdir().unwrap();
-    let options = ChainOptions { history_blocks: Some(10) };
+    let options = ChainOptions { history_blocks: Some(10), retained_blocks: None };
     let store = ChainStore::open(folder.path(), options).unwrap();
     for height in 1..=500 {
         store.append_history(height, &one_change(height)).unwrap();
@@ -145,17 +145,19 @@ fn entries_outside_the_window_leave_the_disk() {
     let history = &store.tables.history;
     history.rotate_memtable_and_wait().unwrap();
     history.major_compact().unwrap();
-    assert_eq!(history.len().unwrap(), 500, "nothing goes before the window is on the medium");
+    assert_eq!(history.len().unwrap(), 500 + 1, "nothing goes before the window is on the medium");
     store.persist().unwrap();
     history.major_compact().unwrap();
-    assert_eq!(history.len().unwrap(), 11);
+    assert_eq!(history.len().unwrap(), 11 + 1);
 }
 
 #[test]
 fn a_larger_window_cannot_bring_back_what_is_gone() {
     let folder = tempfile::tempdir().unwrap();
-    let open =
-        |history_blocks| ChainStore::open(folder.path(), ChainOptions { history_blocks }).unwrap();
+    let open = |history_blocks| {
+        let options = ChainOptions { history_blocks, retained_blocks: None };
+        ChainStore::open(folder.path(), options).unwrap()
+    };
     let store = open(Some(5));
     (1..=20).for_each(|height| store.append_history(height, &one_change(height)).unwrap());
     assert_eq!(store.oldest_state(), 14);
@@ -192,4 +194,9 @@ fn a_wiped_storage_is_refused() {
     let diff = StateDiff { wiped: [address(1)].into(), ..StateDiff::default() };
     let error = store.append_history(1, &diff).unwrap_err();
     assert!(matches!(error, ChainError::WipedStorage { height: 1 }), "{error}");
+}
+
+/// What [`one_change`] overwrote at `height`.
+pub fn apply_change(height: u64) -> Option<StateValue> {
+    one_change(height).changes.into_values().next().unwrap().previous
 }

@@ -1,12 +1,20 @@
 //! Finality certificates between the library's form and the ledger's published one.
 
 use alloy_primitives::B256;
-use commonware_cryptography::ed25519::Signature;
+use commonware_codec::{DecodeExt as _, types::lazy::Lazy};
+use commonware_consensus::{
+    simplex::types::Proposal,
+    types::{Epoch, Participant, Round, View},
+};
+use commonware_cryptography::{
+    certificate::Signers,
+    ed25519::{self, Signature},
+};
 use commonware_utils::ordered::{Quorum as _, Set};
 use crypto::StrictKey;
 use types::{Certificate, Namespace, ValidatorKey, ValidatorSet, ValidatorSignature, quorum};
 
-use crate::{Finalization, PublicKey, validator_key};
+use crate::{Digest, Finalization, PublicKey, validator_key};
 
 /// Why a certificate is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +78,31 @@ pub fn ledger_certificate(
         parent_view: proposal.parent.get(),
         block_hash: B256::from_slice(proposal.payload.as_ref()),
         signatures: signatures.ok_or(CertificateError::Malformed)?,
+    })
+}
+
+/// The library's form of a published certificate by `set`. It says nothing about the signatures:
+/// check them with [`verify_ledger_certificate`].
+pub fn library_finalization(
+    certificate: &Certificate,
+    set: &ValidatorSet,
+) -> Result<Finalization, CertificateError> {
+    let mut signers = Vec::with_capacity(certificate.signatures.len());
+    let mut signatures = Vec::with_capacity(certificate.signatures.len());
+    for ValidatorSignature { key, signature } in &certificate.signatures {
+        let index = set.keys().binary_search(key);
+        let index = index.map_err(|_| CertificateError::NotAValidator(*key))?;
+        signers.push(Participant::new(u32::try_from(index).unwrap_or(u32::MAX)));
+        let signature = Signature::decode(signature.to_vec());
+        signatures.push(Lazy::from(signature.map_err(|_| CertificateError::Signature(*key))?));
+    }
+    let participants = u32::try_from(set.keys().len()).unwrap_or(u32::MAX);
+    let signers = Signers::new(participants, signers).map_err(|_| CertificateError::Malformed)?;
+    let round = Round::new(Epoch::new(certificate.epoch), View::new(certificate.view));
+    let payload = Digest::from(certificate.block_hash.0);
+    Ok(Finalization {
+        proposal: Proposal::new(round, View::new(certificate.parent_view), payload),
+        certificate: ed25519::certificate::Certificate { signers, signatures },
     })
 }
 

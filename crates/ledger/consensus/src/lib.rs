@@ -11,6 +11,7 @@
 //! - [`EpochSchemes`]: which validators certify which epoch.
 //! - [`orchestrator`]: runs one simplex engine per epoch and moves to the next validator set.
 //! - [`pacing`]: when a proposer builds, waits or lets its turn pass.
+//! - [`history`]: what nodes ask each other about the past, and how answers are checked.
 //! - [`ledger_certificate`]: the library's certificate in the ledger's published format.
 //!
 //! It knows neither the EVM nor the state databases: those come in through [`ValidatorSource`],
@@ -19,9 +20,12 @@
 
 mod block;
 mod certificate;
+mod evidence;
 #[cfg(test)]
 mod fixture;
+pub mod history;
 mod keys;
+mod leader;
 pub mod orchestrator;
 pub mod pacing;
 mod provider;
@@ -29,8 +33,12 @@ mod scheme;
 pub mod settings;
 
 pub use block::{BlockError, ConsensusBlock};
-pub use certificate::{CertificateError, ledger_certificate, verify_ledger_certificate};
+pub use certificate::{
+    CertificateError, ledger_certificate, library_finalization, verify_ledger_certificate,
+};
+pub use evidence::evidence_in;
 pub use keys::{KeyError, participants, public_key, validator_key};
+pub use leader::{LeaderElector, leader};
 pub use orchestrator::{PeerSets, ValidatorSource};
 pub use provider::{EpochSchemes, RegisterError};
 pub use scheme::StrictScheme;

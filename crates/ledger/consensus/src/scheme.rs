@@ -31,7 +31,7 @@ use commonware_utils::{
 };
 use crypto::StrictKey;
 use rand_core::CryptoRng;
-use types::{Namespace as LedgerNamespace, ValidatorSet};
+use types::{Namespace as LedgerNamespace, ValidatorKey, ValidatorSet};
 
 use crate::{KeyError, keys, validator_key};
 
@@ -88,6 +88,26 @@ impl StrictScheme {
     /// Whether this node votes in the epoch.
     pub fn is_signer(&self) -> bool {
         self.0.generic.signer_index().is_some()
+    }
+
+    /// Key of the validator with this number.
+    pub fn key_of(&self, signer: Participant) -> Option<ValidatorKey> {
+        let index = usize::try_from(signer.get()).ok()?;
+        self.0.generic.participants.get(index).map(validator_key)
+    }
+
+    /// The bytes under a vote and its signature, if the signature verifies strictly.
+    pub fn signed_vote<D: Digest>(
+        &self,
+        subject: &Subject<'_, D>,
+        attestation: &Attestation<Self>,
+    ) -> Option<(Vec<u8>, [u8; 64])> {
+        let signature = attestation.signature.get()?;
+        let message = self.signed_bytes(subject);
+        if !self.verify_one(attestation.signer, &message, signature) {
+            return None;
+        }
+        Some((message, <[u8; 64]>::try_from(signature.as_ref()).ok()?))
     }
 
     fn verify_one(&self, signer: Participant, message: &[u8], signature: &Signature) -> bool {

@@ -9,6 +9,7 @@
 mod block;
 mod certificate;
 mod error;
+mod evidence;
 mod extension;
 mod genesis;
 mod header;
@@ -24,6 +25,7 @@ mod validators;
 pub use block::Block;
 pub use certificate::{Certificate, ValidatorSignature, quorum, signed_bytes};
 pub use error::DecodeError;
+pub use evidence::{Evidence, SignedVote, VOTE_MESSAGE_BYTES_MAX, VoteKind};
 pub use extension::{EXTENSION_VERSION, Extension};
 pub use genesis::{AllocatedAccount, Genesis, GenesisError, GenesisValidator, Profile};
 pub use header::{
@@ -32,7 +34,7 @@ pub use header::{
 pub use ids::{ChainId, Incarnation, LedgerId};
 pub use namespace::Namespace;
 pub use parameters::{FeeMode, Parameters};
-pub use receipt::{Receipt, receipts_root, transactions_root};
+pub use receipt::{Receipt, receipts_root, receipts_root_and_bloom, transactions_root};
 pub use state_commitment::{
     DATABASE_COUNT, DatabaseCommitment, StateCommitment, account_key, code_chunk_key, storage_key,
 };

@@ -1,7 +1,9 @@
 //! Receipts and the two tries of a block, as in Ethereum (yellow paper 4.3.1, EIP-2718, EIP-658).
 
-use alloy_consensus::{Eip658Value, Receipt as EthereumReceipt, ReceiptWithBloom, TxReceipt as _};
-use alloy_primitives::{B256, Bloom, Bytes, Log};
+use std::collections::HashMap;
+
+use alloy_consensus::{Eip658Value, Receipt as EthereumReceipt, ReceiptWithBloom};
+use alloy_primitives::{Address, B256, Bloom, BloomInput, Bytes, Log};
 use alloy_rlp::{BufMut, Encodable};
 
 /// What a transaction left behind.
@@ -25,12 +27,15 @@ impl Receipt {
 
     /// EIP-2718 encoding: type byte (none for type 0), then `rlp([status, gas, bloom, logs])`.
     pub fn encoded(&self) -> Vec<u8> {
+        self.encoded_with(self.bloom())
+    }
+
+    fn encoded_with(&self, logs_bloom: Bloom) -> Vec<u8> {
         let receipt = EthereumReceipt {
             status: Eip658Value::Eip658(self.success),
             cumulative_gas_used: self.cumulative_gas_used,
             logs: self.logs.clone(),
         };
-        let logs_bloom = receipt.bloom();
         let with_bloom = ReceiptWithBloom { receipt, logs_bloom };
         let mut out = Vec::with_capacity(with_bloom.length() + 1);
         if self.transaction_type != 0 {
@@ -43,8 +48,59 @@ impl Receipt {
 
 /// Root of the receipts trie.
 pub fn receipts_root(receipts: &[Receipt]) -> B256 {
-    let encoded: Vec<Vec<u8>> = receipts.iter().map(Receipt::encoded).collect();
-    alloy_trie::root::ordered_trie_root_encoded(&encoded)
+    receipts_root_and_bloom(receipts).0
+}
+
+/// Root of the receipts trie, and the union of the receipts' blooms.
+pub fn receipts_root_and_bloom(receipts: &[Receipt]) -> (B256, Bloom) {
+    let mut blooms = BloomParts::default();
+    let mut union = Bloom::ZERO;
+    let encoded: Vec<Vec<u8>> = receipts
+        .iter()
+        .map(|receipt| {
+            let bloom = blooms.of(&receipt.logs);
+            union.accrue_bloom(&bloom);
+            receipt.encoded_with(bloom)
+        })
+        .collect();
+    (alloy_trie::root::ordered_trie_root_encoded(&encoded), union)
+}
+
+/// Bits of addresses and topics that were hashed before: in one block most logs have the same few
+/// addresses and first topics.
+#[derive(Default)]
+struct BloomParts(HashMap<Item, Bloom>);
+
+#[derive(PartialEq, Eq, Hash)]
+enum Item {
+    Address(Address),
+    Topic(B256),
+}
+
+impl BloomParts {
+    /// As [`alloy_primitives::logs_bloom`].
+    fn of(&mut self, logs: &[Log]) -> Bloom {
+        let mut bloom = Bloom::ZERO;
+        for log in logs {
+            bloom.accrue_bloom(self.part(Item::Address(log.address)));
+            for topic in log.topics() {
+                bloom.accrue_bloom(self.part(Item::Topic(*topic)));
+            }
+        }
+        bloom
+    }
+
+    fn part(&mut self, item: Item) -> &Bloom {
+        self.0.entry(item).or_insert_with_key(|item| {
+            let bytes = match item {
+                Item::Address(address) => address.as_slice(),
+                Item::Topic(topic) => topic.as_slice(),
+            };
+            let mut part = Bloom::ZERO;
+            part.accrue(BloomInput::Raw(bytes));
+            part
+        })
+    }
 }
 
 /// Root of the transactions trie over EIP-2718 encodings.

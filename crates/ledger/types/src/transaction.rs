@@ -62,11 +62,17 @@ pub struct Transaction {
 impl Transaction {
     /// Decodes the canonical EIP-2718 encoding and recovers the sender (about 40 µs).
     pub fn decode(encoded: Bytes) -> Result<Self, TransactionError> {
+        let hash = keccak256(&encoded);
+        Self::decode_hashed(encoded, hash)
+    }
+
+    /// [`Self::decode`] where the caller has already taken `hash`, keccak256 of the encoding.
+    pub fn decode_hashed(encoded: Bytes, hash: B256) -> Result<Self, TransactionError> {
+        debug_assert_eq!(hash, keccak256(&encoded));
         let envelope = decode_envelope(&encoded)?;
         let sender = envelope
             .recover_signer()
             .map_err(|error| TransactionError::Signature(error.to_string()))?;
-        let hash = keccak256(&encoded);
         Ok(Self { envelope, encoded, hash, sender })
     }
 

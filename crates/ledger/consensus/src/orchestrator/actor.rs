@@ -3,10 +3,10 @@
 use commonware_actor::mailbox;
 use commonware_consensus::{
     CertifiableAutomaton, Heightable as _, Relay, Reporter,
-    simplex::{self, Floor, ForwardPolicy, Plan, SkipBudget, SkipPolicy, elector::RoundRobin},
+    simplex::{self, Floor, ForwardPolicy, Plan, SkipBudget, SkipPolicy},
     types::{Epoch, FixedEpocher},
 };
-use commonware_cryptography::{Digestible as _, Sha256};
+use commonware_cryptography::Digestible as _;
 use commonware_macros::{select, select_loop};
 use commonware_p2p::{Blocker, Receiver, Sender};
 use commonware_parallel::Strategy;
@@ -29,8 +29,8 @@ use super::{
     state::{Current, Position},
 };
 use crate::{
-    Activity, Context, Digest, EpochSchemes, Finalization, Marshal, PublicKey, RegisterError,
-    StrictScheme,
+    Activity, Context, Digest, EpochSchemes, Finalization, LeaderElector, Marshal, PublicKey,
+    RegisterError, StrictScheme,
     settings::{self, Timeouts},
 };
 
@@ -345,12 +345,12 @@ where
         epoch: Epoch,
         scheme: StrictScheme,
         floor: Floor<StrictScheme, Digest>,
-    ) -> simplex::Config<StrictScheme, RoundRobin<Sha256>, B, Digest, A, A, F, T> {
+    ) -> simplex::Config<StrictScheme, LeaderElector, B, Digest, A, A, F, T> {
         let Config { blocker, automaton, reporter, strategy, timeouts, page_cache, .. } =
             &self.config;
         simplex::Config {
             scheme,
-            elector: RoundRobin::default(),
+            elector: LeaderElector::default(),
             blocker: blocker.clone(),
             automaton: automaton.clone(),
             relay: automaton.clone(),

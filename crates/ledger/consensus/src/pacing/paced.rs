@@ -10,6 +10,7 @@ use commonware_cryptography::{Digested, Digestible as _};
 use commonware_macros::select;
 use commonware_runtime::Clock;
 use futures::StreamExt as _;
+use types::ValidatorKey;
 
 use super::{Decision, Parent, Pending, Rhythm, decide};
 use crate::{ConsensusBlock, Context, Digest};
@@ -35,6 +36,10 @@ pub trait Work: Clone + Send + Sync + 'static {
     /// Empty blocks up to and including `parent` since the last one with transactions; `u64::MAX`
     /// if there was none. Counting may stop at the parameter `trailing_blocks`.
     fn empty_run_length(&self, parent: &Digest) -> impl Future<Output = u64> + Send;
+
+    /// A leader's block arrived, with its time `ahead_ms` after (negative: before) this node's
+    /// clock. For operators; nothing depends on it.
+    fn saw_block(&self, _leader: ValidatorKey, _ahead_ms: i64) {}
 }
 
 /// An application that is asked for a block only when one is due.
@@ -135,9 +140,12 @@ where
         let Some(block) = ancestry.clone().next().await else {
             return false;
         };
+        let block_time_ms = block.inner().time_ms();
+        let ahead_ms = block_time_ms.cast_signed().saturating_sub(now_ms(&context.0).cast_signed());
+        self.work.saw_block(block.inner().extension().leader, ahead_ms);
         // Here and not in the application: finalization waits for what the application does, and
         // a leader may claim any time. A block too far ahead dies with its view, which ends this.
-        wait_until_time(&context.0, block.inner().time_ms()).await;
+        wait_until_time(&context.0, block_time_ms).await;
         self.inner.verify(context, ancestry).await
     }
 }

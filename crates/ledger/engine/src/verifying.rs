@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::Bytes;
 use commonware_consensus::CertifiableBlock as _;
 use commonware_consensus::types::{Epocher as _, Height};
 use commonware_parallel::Strategy as _;
@@ -112,8 +112,7 @@ impl App {
         let encoded: Vec<Bytes> = block.transactions().to_vec();
         let pool = Arc::clone(&self.core.pool);
         let work = move |strategy: commonware_parallel::Rayon| {
-            let hashes: Vec<B256> = strategy.map_collect_vec(&encoded, keccak256);
-            let known = pool.get_many(&hashes);
+            let known = pool.find_encoded(&encoded);
             strategy.map_collect_vec(encoded.into_iter().zip(known), |(bytes, known)| match known {
                 Some(transaction) => Ok(transaction),
                 None => Transaction::decode(bytes).map(Arc::new),

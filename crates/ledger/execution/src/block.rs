@@ -83,6 +83,7 @@ enum Pause {
     Need(Vec<StateKey>),
     NeedSource,
     Breath,
+    Window,
     Invalid(InvalidBlock),
 }
 
@@ -103,8 +104,11 @@ enum Phase {
     Prefetch,
     Begin,
     Transactions,
+    /// As the first, for the next window of candidates.
+    PrefetchMore,
     End,
     Finish,
+    Over,
 }
 
 /// Executes one block.
@@ -152,17 +156,25 @@ impl BlockExecutor {
         self.state.provide(key, value);
     }
 
-    /// Works until values are needed or the block is done. Once done or invalid, it stays so.
+    /// Works until values are needed or the block is done, which it is once: the outcome is taken
+    /// out, and a further step is refused.
     pub fn step(&mut self) -> Step {
         loop {
             let result = match self.phase {
-                Phase::Prefetch => self.prefetch(),
+                Phase::Prefetch | Phase::PrefetchMore => self.prefetch(),
                 Phase::Begin | Phase::End => self.run_operations(),
                 Phase::Transactions => self.run_transactions(),
                 Phase::Finish => match self.finish() {
-                    Ok(outcome) => return Step::Done(Box::new(outcome)),
+                    Ok(outcome) => {
+                        self.phase = Phase::Over;
+                        return Step::Done(Box::new(outcome));
+                    }
                     Err(pause) => Err(pause),
                 },
+                Phase::Over => {
+                    let said = "the block was executed and its outcome taken".to_owned();
+                    return Step::Invalid(InvalidBlock::Environment(said));
+                }
             };
             match result {
                 Ok(()) => {
@@ -173,6 +185,7 @@ impl BlockExecutor {
                 Err(Pause::Need(keys)) => return Step::NeedState(keys),
                 Err(Pause::NeedSource) => return Step::NeedSource,
                 Err(Pause::Breath) => return Step::Pause,
+                Err(Pause::Window) => self.phase = Phase::PrefetchMore,
                 Err(Pause::Invalid(invalid)) => return Step::Invalid(invalid),
             }
         }
@@ -184,12 +197,12 @@ impl BlockExecutor {
                 self.operations = frame::begin(&self.rules, &self.environment)?;
                 Phase::Begin
             }
-            Phase::Begin => Phase::Transactions,
+            Phase::Begin | Phase::PrefetchMore => Phase::Transactions,
             Phase::Transactions => {
                 self.operations = frame::end(&self.rules, &self.environment);
                 Phase::End
             }
-            Phase::End | Phase::Finish => Phase::Finish,
+            Phase::End | Phase::Finish | Phase::Over => Phase::Finish,
         };
         Ok(())
     }
@@ -214,7 +227,8 @@ impl BlockExecutor {
             Some(_) => Some(self.stored_validators()?),
             None => None,
         };
-        Ok(self.progress.outcome(&self.transactions, self.state.diff(), next_validators))
+        let diff = self.state.diff();
+        Ok(self.progress.outcome(&self.transactions, diff, next_validators))
     }
 
     fn stored_validators(&mut self) -> Result<ValidatorSet, Pause> {

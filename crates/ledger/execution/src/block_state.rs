@@ -8,9 +8,12 @@ mod overrides;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
+use alloy_primitives::{
+    Address, B256, Bytes, KECCAK256_EMPTY, U256,
+    map::{AddressMap, B256Map, HashMap},
+};
 use revm::{
     Database, bytecode::Bytecode, database_interface::DBErrorMarker, primitives::hardfork::SpecId,
     state::AccountInfo,
@@ -54,12 +57,12 @@ struct Slots {
 pub struct BlockState {
     /// As provided, before the block.
     originals: HashMap<StateKey, Option<StateValue>>,
-    accounts: HashMap<Address, Option<AccountInfo>>,
-    storage: HashMap<Address, Slots>,
-    code: HashMap<B256, Bytecode>,
+    accounts: AddressMap<Option<AccountInfo>>,
+    storage: AddressMap<Slots>,
+    code: B256Map<Bytecode>,
     written: BTreeSet<StateKey>,
     wiped: BTreeSet<Address>,
-    overrides: HashMap<Address, AccountOverride>,
+    overrides: AddressMap<AccountOverride>,
     block_hashes: BlockHashes,
     /// Everything that was not provided is absent: the state before block 1.
     empty: bool,
@@ -67,6 +70,8 @@ pub struct BlockState {
     parent: Option<(u64, B256)>,
     /// While set, a missing value is noted and read as absent, so that one run finds several.
     collected: Option<BTreeSet<StateKey>>,
+    /// Misses so far, also of values that were noted before.
+    misses: u64,
     /// While set, answers what is missing.
     source: Option<Box<dyn ValueSource>>,
 }
@@ -75,17 +80,18 @@ impl BlockState {
     /// Nothing loaded yet.
     pub fn new(block_hashes: BlockHashes) -> Self {
         Self {
-            originals: HashMap::new(),
-            accounts: HashMap::new(),
-            storage: HashMap::new(),
-            code: HashMap::new(),
+            originals: HashMap::default(),
+            accounts: AddressMap::default(),
+            storage: AddressMap::default(),
+            code: B256Map::default(),
             written: BTreeSet::new(),
             wiped: BTreeSet::new(),
-            overrides: HashMap::new(),
+            overrides: AddressMap::default(),
             block_hashes,
             empty: false,
             parent: None,
             collected: None,
+            misses: 0,
             source: None,
         }
     }
@@ -160,9 +166,9 @@ impl BlockState {
         self.collected.take().unwrap_or_default()
     }
 
-    /// Number of values noted so far.
-    pub(crate) fn collected(&self) -> usize {
-        self.collected.as_ref().map_or(0, BTreeSet::len)
+    /// Misses so far, also of values that were noted before.
+    pub(crate) fn misses(&self) -> u64 {
+        self.misses
     }
 
     /// From here on `source` answers what is missing; `None` ends it.
@@ -173,6 +179,7 @@ impl BlockState {
     /// After a miss: asks the source for the value, or notes the key to be read as absent, or
     /// stops the run.
     fn miss(&mut self, missing: Missing) -> Result<(), Missing> {
+        self.misses += 1;
         if let Some(source) = &mut self.source {
             let value = source.value(missing.0).ok_or(missing)?;
             self.provide(missing.0, value);

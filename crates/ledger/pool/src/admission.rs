@@ -51,8 +51,9 @@ impl<R: StateReader + Clone + 'static, S: Strategy> Admission<R, S> {
                 Origin::Peer => pool.unknown(&hashes).into_iter().map(|unknown| !unknown).collect(),
             };
             let rules = *pool.rules();
-            strategy.map_collect_vec(encoded.into_iter().zip(known), |(bytes, known)| {
-                if known { Err(Refusal::AlreadyKnown) } else { decode(bytes, &rules) }
+            let unseen = encoded.into_iter().zip(hashes).zip(known);
+            strategy.map_collect_vec(unseen, |((bytes, hash), known)| {
+                if known { Err(Refusal::AlreadyKnown) } else { decode(bytes, hash, &rules) }
             })
         };
         self.strategy.spawn(count, work).await
@@ -100,10 +101,10 @@ impl<R: StateReader + Clone + 'static, S: Strategy> Admit for Admission<R, S> {
     }
 }
 
-fn decode(encoded: Bytes, rules: &TransactionRules) -> Prepared {
+fn decode(encoded: Bytes, hash: B256, rules: &TransactionRules) -> Prepared {
     // A copy: the bytes may be a slice of a whole message, which the pool must not keep alive.
     let encoded = Bytes::copy_from_slice(&encoded);
-    let transaction = Transaction::decode(encoded)?;
+    let transaction = Transaction::decode_hashed(encoded, hash)?;
     check_transaction(&transaction, rules)?;
     Ok(Arc::new(transaction))
 }

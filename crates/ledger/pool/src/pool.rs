@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, Bytes};
 use execution::validate::{TransactionRules, check_transaction};
 use futures::channel::mpsc;
 use state::AccountRecord;
@@ -207,6 +207,12 @@ impl Pool {
     pub fn get_many(&self, hashes: &[B256]) -> Vec<Option<Arc<Transaction>>> {
         let state = self.lock();
         hashes.iter().map(|hash| state.contents.by_hash.get(hash).cloned()).collect()
+    }
+
+    /// Those of a block's transactions that the pool holds, by their encodings.
+    pub fn find_encoded(&self, encoded: &[Bytes]) -> Vec<Option<Arc<Transaction>>> {
+        let state = self.lock();
+        encoded.iter().map(|bytes| state.contents.by_encoding.get(bytes).cloned()).collect()
     }
 
     /// Whether the pool holds the transaction.

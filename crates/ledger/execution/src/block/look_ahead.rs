@@ -72,12 +72,12 @@ impl Run<'_, '_, '_> {
     }
 
     fn try_out(&mut self, index: usize, transaction: &Transaction) {
-        let before = self.evm.database().collected();
+        let before = self.evm.database().misses();
         let gas = match self.run(transaction) {
             Ok((result, _)) => result.tx_gas_used(),
             Err(_) => 0,
         };
-        let missed_nothing = self.evm.database().collected() == before;
+        let missed_nothing = self.evm.database().misses() == before;
         let tries = &mut self.progress.tries;
         tries.gas = tries.gas.saturating_add(gas);
         tries.counts[index] = if missed_nothing { TRIES_MAX } else { tries.counts[index] + 1 };

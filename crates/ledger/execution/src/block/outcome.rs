@@ -1,5 +1,7 @@
 //! What executing a block yields.
 
+use std::sync::Arc;
+
 use alloy_primitives::{Address, B256, Bloom, Bytes};
 use state::StateDiff;
 use types::{Receipt, ValidatorSet};
@@ -43,7 +45,7 @@ pub struct BlockOutcome {
     /// Results of the included transactions.
     pub results: Vec<TransactionResult>,
     /// Receipts of the included transactions.
-    pub receipts: Vec<Receipt>,
+    pub receipts: Arc<Vec<Receipt>>,
     /// Candidates that are not valid now. Candidates that are neither included nor rejected did
     /// not fit.
     pub rejected: Vec<Rejected>,

@@ -1,14 +1,15 @@
 //! Asking early for what a block surely needs, so that misses are rare.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use alloy_consensus::Transaction as _;
 use alloy_primitives::KECCAK256_EMPTY;
 use revm::Database as _;
 use state::StateKey;
 use system::validators::StoredSet;
+use types::Transaction;
 
-use super::{BlockExecutor, Pause};
+use super::{BlockExecutor, Mode, Pause};
 use crate::{
     BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS,
     system_contracts::{beacon_root_slots, history_slot},
@@ -17,11 +18,17 @@ use crate::{
 /// Keys asked for in one round before execution. Beyond it values are asked for as they are
 /// missed.
 const PREFETCH_KEYS_MAX: usize = 50_000;
+/// Gas limits of the candidates that are looked at together, percent of the gas that is left.
+/// Transactions use less than their limit, but what does not fit any more is not worth reading.
+const WINDOW_PERCENT: u64 = 150;
 
 impl BlockExecutor {
     /// First the accounts and the slots known by name, then the code of those accounts and the
-    /// slots of the validators.
+    /// slots of the validators. For the transactions up to the end of the window.
     pub(super) fn prefetch(&mut self) -> Result<(), Pause> {
+        if self.progress.window == self.progress.next {
+            self.progress.window = self.window_end();
+        }
         let accounts = self.first_keys();
         self.need(accounts.iter())?;
         let codes: BTreeSet<StateKey> = accounts
@@ -49,6 +56,33 @@ impl BlockExecutor {
         slots.map(|slot| StateKey::Storage(address, slot)).collect()
     }
 
+    fn window_end(&self) -> usize {
+        if self.mode == Mode::Verify {
+            return self.transactions.len();
+        }
+        let start = self.progress.next;
+        let mut room = self.gas_left().saturating_mul(WINDOW_PERCENT) / 100;
+        let in_window = |transaction: &&Arc<Transaction>| {
+            if !self.may_fit(transaction) {
+                return true;
+            }
+            let gas = transaction.gas_limit();
+            let fits = gas <= room;
+            room = room.saturating_sub(gas);
+            fits
+        };
+        start + self.transactions[start..].iter().take_while(in_window).count()
+    }
+
+    fn gas_left(&self) -> u64 {
+        self.environment.gas_limit.saturating_sub(self.progress.gas_used)
+    }
+
+    /// Candidates that ask for more gas than is left will not run.
+    fn may_fit(&self, transaction: &Transaction) -> bool {
+        self.mode == Mode::Verify || transaction.gas_limit() <= self.gas_left()
+    }
+
     fn need<'k>(&self, keys: impl Iterator<Item = &'k StateKey>) -> Result<(), Pause> {
         let missing: Vec<StateKey> =
             keys.filter(|key| !self.state.is_loaded(key)).copied().collect();
@@ -57,7 +91,8 @@ impl BlockExecutor {
 
     fn first_keys(&self) -> BTreeSet<StateKey> {
         let mut keys = self.frame_keys();
-        for transaction in &self.transactions {
+        let window = &self.transactions[self.progress.next..self.progress.window];
+        for transaction in window.iter().filter(|transaction| self.may_fit(transaction)) {
             if keys.len() >= PREFETCH_KEYS_MAX {
                 break;
             }

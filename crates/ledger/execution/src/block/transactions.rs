@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use alloy_consensus::Transaction as _;
-use alloy_primitives::{Bloom, Bytes};
+use alloy_primitives::Bytes;
 use revm::{
     context_interface::result::{EVMError, ExecutionResult},
     state::EvmState,
 };
 use state::StateDiff;
-use types::{Receipt, Transaction, ValidatorSet, receipts_root, transactions_root};
+use types::{Receipt, Transaction, ValidatorSet, receipts_root_and_bloom, transactions_root};
 
 use super::{
     BlockExecutor, BlockOutcome, BuildLimits, InvalidBlock, Mode, Pause, Rejected,
@@ -32,9 +32,11 @@ const TRANSACTION_GAS_MIN: u64 = 21_000;
 #[derive(Debug)]
 pub(super) struct Progress {
     pub(super) next: usize,
+    /// Transactions before this position have been looked at for what they need.
+    pub(super) window: usize,
     /// Position at which the block ends, whether there are more candidates or not.
     end: usize,
-    gas_used: u64,
+    pub(super) gas_used: u64,
     bytes: usize,
     included: Vec<usize>,
     results: Vec<TransactionResult>,
@@ -54,6 +56,7 @@ impl Progress {
     pub(super) fn new(transactions: usize) -> Self {
         Self {
             next: 0,
+            window: 0,
             end: transactions,
             gas_used: 0,
             bytes: 0,
@@ -67,28 +70,26 @@ impl Progress {
         }
     }
 
-    /// The outcome; the executor stays as it is, so a repeated step answers the same.
+    /// The outcome, taken out: the executor has done its work.
     pub(super) fn outcome(
-        &self,
+        &mut self,
         transactions: &[Arc<Transaction>],
         diff: StateDiff,
         next_validators: Option<ValidatorSet>,
     ) -> BlockOutcome {
         let encoded: Vec<Bytes> =
             self.included.iter().map(|index| transactions[*index].encoded().clone()).collect();
-        let mut logs_bloom = Bloom::ZERO;
-        for receipt in &self.receipts {
-            logs_bloom.accrue_bloom(&receipt.bloom());
-        }
+        let receipts = Arc::new(std::mem::take(&mut self.receipts));
+        let (receipts_root, logs_bloom) = receipts_root_and_bloom(&receipts);
         BlockOutcome {
-            included: self.included.clone(),
-            results: self.results.clone(),
-            receipts: self.receipts.clone(),
-            rejected: self.rejected.clone(),
+            included: std::mem::take(&mut self.included),
+            results: std::mem::take(&mut self.results),
+            receipts,
+            rejected: std::mem::take(&mut self.rejected),
             gas_used: self.gas_used,
             logs_bloom,
             transactions_root: transactions_root(&encoded),
-            receipts_root: receipts_root(&self.receipts),
+            receipts_root,
             diff,
             next_validators,
         }
@@ -207,6 +208,9 @@ impl Run<'_, '_, '_> {
             let remaining = limit.saturating_sub(self.progress.gas_used);
             if self.mode != Mode::Verify && remaining < TRANSACTION_GAS_MIN {
                 break;
+            }
+            if self.progress.next == self.progress.window {
+                return Err(Pause::Window);
             }
             match self.one(transaction, remaining) {
                 Err(Pause::Need(keys)) => {

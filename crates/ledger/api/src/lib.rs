@@ -3,12 +3,21 @@
 //! `engine` implements [`Ledger`]; `rpc` and the gateway use it and know nothing of consensus,
 //! state back ends or networks. Every method may be called from any thread and any runtime.
 
+mod operators;
+
 use std::sync::Arc;
 
 use alloy_primitives::{B256, Bytes};
 use futures::future::BoxFuture;
 use state::{StateError, StateKey, StateValue};
-use types::{Certificate, Extension, Genesis, Header, Namespace, StateCommitment, ValidatorKey};
+use types::{
+    Certificate, Evidence, Extension, Genesis, Header, Namespace, StateCommitment, ValidatorKey,
+};
+
+pub use operators::{
+    ClockOffset, ConsensusStatus, STORE_LAG_BLOCKS_MAX, Standing, StandingState, StoreHeights,
+    ValidatorStatus,
+};
 
 /// The newest final block that all stores of this node hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,40 +73,6 @@ pub struct StateProofItem {
     pub proof: Bytes,
 }
 
-/// Where consensus stands, for operators.
-#[derive(Clone, Debug, Default)]
-pub struct ConsensusStatus {
-    /// Current epoch.
-    pub epoch: u64,
-    /// Current view in the epoch.
-    pub view: u64,
-    /// Newest final height.
-    pub finalized_height: u64,
-    /// Whether this node votes in the current epoch.
-    pub voting: bool,
-    /// This node's key.
-    pub own_key: Option<ValidatorKey>,
-    /// Leader of the current view, where known.
-    pub leader: Option<ValidatorKey>,
-    /// Validators of the epoch and when each was last seen.
-    pub validators: Vec<ValidatorStatus>,
-    /// Votes needed.
-    pub quorum: usize,
-    /// Why the ledger does not advance, in words, where it does not.
-    pub stalled: Option<String>,
-}
-
-/// One validator in [`ConsensusStatus`].
-#[derive(Clone, Debug)]
-pub struct ValidatorStatus {
-    /// Who.
-    pub validator: ValidatorInfo,
-    /// Whether a connection is up (always true for this node itself).
-    pub connected: bool,
-    /// Milliseconds since its last vote was seen; `None` if none was seen since start.
-    pub last_vote_ms: Option<u64>,
-}
-
 /// Why a question to the ledger was not answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
@@ -107,6 +82,17 @@ pub enum LedgerError {
     /// No such block on this node.
     #[error("block {0} is not known")]
     UnknownBlock(u64),
+    /// The block exists, but this node does not keep it, or has not fetched it yet.
+    #[error(
+        "pruned history unavailable: block {height} is not kept here; the oldest available is \
+         block {oldest}"
+    )]
+    Pruned {
+        /// Height asked for.
+        height: u64,
+        /// Oldest height that can be answered.
+        oldest: u64,
+    },
     /// No certificate at or above the block yet.
     #[error("no finality certificate at or above block {0} on this node yet")]
     NoCertificate(u64),
@@ -172,4 +158,25 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Connected peers.
     fn peer_count(&self) -> usize;
+
+    /// A validator with its organisation's name; the key where no name is known.
+    fn validator_info(&self, key: ValidatorKey) -> ValidatorInfo {
+        let known = self.genesis().validators.iter().find(|validator| validator.key == key);
+        let organisation =
+            known.map_or_else(|| key.to_string(), |found| found.organisation.clone());
+        ValidatorInfo { key, organisation }
+    }
+
+    /// Evidence against validators that signed conflicting votes, at most `limit` entries.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn evidence(&self, limit: usize) -> Result<Vec<Evidence>, LedgerError> {
+        let found = self.chain().evidence(limit);
+        found.map_err(|error| StateError::Store(error.to_string()).into())
+    }
+
+    /// Whoever hosts the ledger tells it what is wrong with the disk, so that the ledger can say
+    /// so when asked why it stands still; `None` when nothing is.
+    fn report_storage(&self, _trouble: Option<String>) {}
 }

@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 use ledger_api::Head;
 use state::qmdb::{Batches, Databases, Sealed, SyncTargets, sync_targets};
 
-use crate::{Runtime, core::Core, executed::Executed, start::Readers};
+use crate::{Runtime, core::Core, executed::Executed, joining, start::Readers};
 
 /// The application. Cloning shares the ledger.
 #[derive(Clone)]
@@ -92,6 +92,8 @@ impl<E: Runtime> Application<E> for App {
         _readers: Readers<E>,
     ) -> Self::Captured {
         let executed = self.core.executed.get(&block.hash());
+        let below = joining::anchor::before(&self.core, block.number()).await;
+        below.unwrap_or_else(|error| fail(block, &error));
         self.core.latest.begin_applying(block.number());
         if let Some(executed) = &executed {
             let stored = self.core.chain.append_history(block.number(), &executed.outcome.diff);
@@ -124,7 +126,7 @@ impl App {
             executed.transactions.iter().map(|transaction| transaction.sender()).collect();
         let finalized = FinalizedBlock {
             block: Arc::new(block.block().clone()),
-            receipts: executed.outcome.receipts.clone(),
+            receipts: executed.outcome.receipts.to_vec(),
             senders,
         };
         let stored = self

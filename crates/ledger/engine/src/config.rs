@@ -7,6 +7,8 @@ use commonware_cryptography::ed25519::PrivateKey;
 use pool::PoolConfig;
 use types::{Genesis, ValidatorKey};
 
+use crate::Join;
+
 /// Another node of the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
@@ -38,6 +40,8 @@ pub struct Config {
     pub worker_threads: NonZeroUsize,
     /// Page cache shared by all stores of the ledger, pages of 4 KiB.
     pub cache_pages: NonZeroUsize,
+    /// How a node with an empty folder comes to the present.
+    pub join: Join,
     /// Whether peers may have private or loopback addresses.
     pub allow_private_addresses: bool,
 }

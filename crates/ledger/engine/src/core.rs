@@ -15,7 +15,7 @@ use pool::Pool;
 use state::{StateError, StateKey, StateReader, StateValue};
 use types::{Genesis, Namespace};
 
-use crate::{executed::ExecutedBlocks, head::HeadSignal, latest::Latest};
+use crate::{executed::ExecutedBlocks, head::HeadSignal, joining::Joining, latest::Latest};
 
 /// Shared parts. Nothing here depends on the runtime.
 pub(crate) struct Core {
@@ -28,6 +28,7 @@ pub(crate) struct Core {
     pub(crate) head: HeadSignal,
     pub(crate) latest: Latest,
     pub(crate) strategy: Rayon,
+    pub(crate) joining: Joining,
 }
 
 impl Core {
@@ -100,6 +101,7 @@ pub(crate) fn store(error: chain::ChainError) -> LedgerError {
         chain::ChainError::Pruned { height, oldest } => {
             StateError::Pruned { height, oldest }.into()
         }
+        chain::ChainError::BlockPruned { height, oldest } => LedgerError::Pruned { height, oldest },
         other => StateError::Store(other.to_string()).into(),
     }
 }

@@ -8,11 +8,11 @@ use consensus::EpochSchemes;
 use futures::future::BoxFuture;
 use ledger_api::{
     ConsensusStatus, FinalityProof, Head, Ledger, LedgerError, StateProof, StateProofItem,
-    ValidatorInfo, ValidatorStatus,
+    ValidatorInfo,
 };
 use pool::{Admission, Admit as _, Origin, Pool, Refusal};
 use state::{StateError, StateKey, StateValue, qmdb::ProofError};
-use types::{Genesis, ValidatorKey, quorum};
+use types::{Genesis, ValidatorKey};
 
 use crate::{
     certificates,
@@ -26,8 +26,6 @@ use crate::{
 const PROOF_KEYS_MAX: usize = 64;
 /// Attempts to prove at a head that keeps moving.
 const PROOF_ATTEMPTS_MAX: usize = 16;
-/// Leader time-outs beyond a heartbeat after which the ledger counts as stalled.
-const STALL_TIMEOUTS: u64 = 3;
 
 /// Names of the peers with a connection, as the network reports them.
 pub(crate) type ConnectedPeers = Arc<dyn Fn() -> Vec<ValidatorKey> + Send + Sync>;
@@ -99,11 +97,15 @@ impl Ledger for LedgerHandle {
     }
 
     fn consensus_status(&self) -> BoxFuture<'_, ConsensusStatus> {
-        Box::pin(self.status())
+        Box::pin(async move { self.status() })
     }
 
     fn peer_count(&self) -> usize {
         (self.connected)().len()
+    }
+
+    fn report_storage(&self, trouble: Option<String>) {
+        self.observed.set_storage_trouble(trouble);
     }
 }
 
@@ -141,61 +143,5 @@ impl LedgerHandle {
             }
         }
         Err(refuse("the head moved on during every attempt, ask again".into()))
-    }
-
-    async fn status(&self) -> ConsensusStatus {
-        let seen = self.observed.seen();
-        let now = self.observed.now_ms();
-        let head = self.head();
-        let latest = self.schemes.latest();
-        let (epoch, keys) = match &latest {
-            Some((epoch, set)) => (epoch.get(), set.keys().to_vec()),
-            None => (0, Vec::new()),
-        };
-        let connected = (self.connected)();
-        let source = StateValidators(Arc::clone(&self.core));
-        let validators: Vec<ValidatorStatus> = keys
-            .iter()
-            .map(|key| ValidatorStatus {
-                validator: source.info(*key),
-                connected: *key == self.own_key || connected.contains(key),
-                last_vote_ms: seen.votes.get(key).map(|at| now.saturating_sub(*at)),
-            })
-            .collect();
-        let stalled = self.stalled(now, head, &validators);
-        ConsensusStatus {
-            epoch,
-            view: if seen.epoch == epoch { seen.view } else { 0 },
-            finalized_height: seen.tip.max(head.number),
-            voting: keys.contains(&self.own_key),
-            own_key: Some(self.own_key),
-            leader: None,
-            quorum: quorum(keys.len()),
-            validators,
-            stalled,
-        }
-    }
-
-    /// Why no block came for longer than a healthy ledger ever takes.
-    fn stalled(&self, now: u64, head: Head, validators: &[ValidatorStatus]) -> Option<String> {
-        let parameters = &self.core.genesis.parameters;
-        let patience = parameters.heartbeat_ms + STALL_TIMEOUTS * parameters.leader_timeout_ms;
-        let age = now.saturating_sub(head.time_ms);
-        if age <= patience {
-            return None;
-        }
-        let away: Vec<&str> = validators
-            .iter()
-            .filter(|status| !status.connected)
-            .map(|status| status.validator.organisation.as_str())
-            .collect();
-        let needed = quorum(validators.len());
-        Some(format!(
-            "no block for {} s: {} of {} validators are connected, {needed} are needed; missing: {}",
-            age / 1000,
-            validators.len() - away.len(),
-            validators.len(),
-            if away.is_empty() { "none".into() } else { away.join(", ") },
-        ))
     }
 }

@@ -12,15 +12,21 @@
 #![recursion_limit = "512"]
 
 mod application;
+mod backfill;
 mod building;
 mod certificates;
 mod config;
+mod connected;
 mod core;
+mod evidence;
 mod executed;
 mod handle;
 mod head;
+mod history;
+mod joining;
 mod latest;
 mod network;
+mod retention;
 mod start;
 mod status;
 mod syncing;
@@ -29,5 +35,6 @@ mod verifying;
 mod work;
 
 pub use config::{Config, Peer};
+pub use joining::{Join, REPLAY_BLOCKS_MAX};
 pub use network::{Mesh, channel, message_bytes_max, quota};
 pub use start::{Running, Runtime, StartError, start, start_on};

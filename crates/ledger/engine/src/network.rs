@@ -23,7 +23,7 @@ use consensus::{
 };
 use types::{ValidatorKey, ValidatorSet, limits::VALIDATORS_MAX};
 
-use crate::{Config, Runtime};
+use crate::{Config, Runtime, history};
 
 /// Operations that a peer answers in one state-sync response.
 pub(crate) const SYNC_OPERATIONS_MAX: std::num::NonZeroU64 = NZU64!(1_024);
@@ -55,6 +55,8 @@ pub struct Mesh<S, R, O, B, P> {
     pub state_sync: (S, R),
     /// Gossip of transactions.
     pub transactions: (S, R),
+    /// The past, for joining nodes.
+    pub history: (S, R),
     /// Knows the peers.
     pub provider: O,
     /// Cuts off peers that misbehave.
@@ -77,10 +79,12 @@ pub mod channel {
     pub const BLOCKS: u64 = 4;
     /// State for joining nodes.
     pub const STATE_SYNC: u64 = 5;
-    /// Kept for the discovery of a recent certificate by joining nodes.
+    /// Kept for a probe of its own; joining nodes ask on [`HISTORY`].
     pub const PROBE: u64 = 6;
     /// Gossip of transactions.
     pub const TRANSACTIONS: u64 = 7;
+    /// The past, for joining nodes.
+    pub const HISTORY: u64 = 8;
 }
 
 /// Messages that a peer may send on a channel, per second. The network allocates room for a burst
@@ -90,6 +94,7 @@ pub fn quota(channel: u64) -> Quota {
         channel::VOTES => NZU32!(512),
         channel::CERTIFICATES | channel::BLOCKS | channel::TRANSACTIONS => NZU32!(256),
         channel::PROBE => NZU32!(16),
+        channel::HISTORY => NZU32!(32),
         _ => NZU32!(128),
     };
     Quota::per_second(per_second)
@@ -112,6 +117,7 @@ pub fn message_bytes_max() -> u32 {
             OPERATION_BYTES_MAX,
         )),
         pool::gossip::MESSAGE_BYTES_MAX,
+        history::message_bytes_max(),
     ])
 }
 
@@ -129,6 +135,7 @@ pub(crate) fn open<E: Runtime>(context: &E, config: &Config, namespace: &[u8]) -
         blocks: register(channel::BLOCKS),
         state_sync: register(channel::STATE_SYNC),
         transactions: register(channel::TRANSACTIONS),
+        history: register(channel::HISTORY),
         peer_sets: TrackedPeers::new(oracle.clone(), config),
         blocker: oracle.clone(),
         provider: oracle,
@@ -168,13 +175,16 @@ pub struct TrackedPeers {
     network: Peers,
     addresses: BTreeMap<ValidatorKey, SocketAddr>,
     own_key: ValidatorKey,
+    /// The network takes each epoch once; a node that looks for the network names epoch 0 before
+    /// consensus does.
+    newest: Option<Epoch>,
 }
 
 impl TrackedPeers {
     pub(crate) fn new(network: Peers, config: &Config) -> Self {
         let addresses = config.peers.iter().map(|peer| (peer.key, peer.address)).collect();
         let own_key = validator_key(&config.identity.public_key());
-        Self { network, addresses, own_key }
+        Self { network, addresses, own_key, newest: None }
     }
 
     fn addressed(
@@ -195,6 +205,10 @@ impl TrackedPeers {
 
 impl PeerSets for TrackedPeers {
     fn track(&mut self, epoch: Epoch, validators: &ValidatorSet) {
+        if self.newest >= Some(epoch) {
+            return;
+        }
+        self.newest = Some(epoch);
         let others: Vec<ValidatorKey> =
             self.addresses.keys().filter(|key| !validators.keys().contains(key)).copied().collect();
         let primary = self.addressed(validators.keys().iter().copied());

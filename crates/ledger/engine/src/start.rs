@@ -2,7 +2,7 @@
 
 mod parts;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use alloy_primitives::B256;
 use chain::{ChainError, ChainStore, FinalizedBlock};
@@ -20,8 +20,8 @@ use commonware_runtime::{
     Clock, Handle, Metrics, Network, Resolver, Spawner, Storage, Strategizer, Supervisor,
 };
 use consensus::{
-    BlockError, ConsensusBlock, EpochSchemes, KeyError, PeerSets, PublicKey, RegisterError,
-    Variant,
+    BlockError, ConsensusBlock, EpochSchemes, Finalization, KeyError, Marshal, PeerSets, PublicKey,
+    RegisterError, StrictScheme, Variant,
     orchestrator::{self, OrchestratorError},
     pacing::{Paced, Rhythm},
     settings::Timeouts,
@@ -35,20 +35,24 @@ use pool::{
 };
 use rand_core::CryptoRng;
 use state::qmdb::{Databases, empty_commitment};
-use types::{Genesis, GenesisError, Namespace, ValidatorKey};
+use types::{Genesis, GenesisError, Namespace};
 
 use self::parts::Parts;
 use crate::{
     Config,
     application::{App, head_of},
-    certificates,
+    backfill as older_blocks, certificates,
+    connected::{connected_peers, exposition},
     core::Core,
+    evidence,
     executed::ExecutedBlocks,
-    handle::{ConnectedPeers, LedgerHandle},
+    handle::LedgerHandle,
     head::HeadSignal,
+    history::{self, History},
+    joining::{self, Joining},
     latest::Latest,
     network::{self, Mesh},
-    status::{Observed, TipReporter},
+    status::{TipReporter, Watched},
     syncing,
     validators::StateValidators,
     work::LedgerWork,
@@ -119,8 +123,10 @@ pub struct Running {
     pub ledger: Arc<dyn Ledger>,
     /// Ends when consensus ends: with the runtime, or with the reason why this node cannot go on.
     pub consensus: Handle<Result<(), OrchestratorError>>,
-    /// Library metrics in Prometheus text format.
+    /// Library metrics in OpenMetrics text format, at most a second old.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Height of the first block that this node executed and applied since it was started.
+    pub first_applied: Arc<dyn Fn() -> Option<u64> + Send + Sync>,
 }
 
 /// Starts a ledger over its own network. It recovers from whatever the last run left behind.
@@ -152,12 +158,76 @@ where
     B: Blocker<PublicKey = PublicKey>,
     P: PeerSets,
 {
+    let Mesh { history, provider: peers, blocker, mut peer_sets, .. } = mesh;
+    let (votes, certificates, resolver) = (mesh.votes, mesh.certificates, mesh.resolver);
+    let (backfill, blocks) = (mesh.backfill, mesh.blocks);
+    let (state_sync, transactions) = (mesh.state_sync, mesh.transactions);
+    let ends = Ends { votes, certificates, resolver, backfill, blocks, state_sync, transactions };
+
     let strategy = context.child("workers").strategy(config.worker_threads);
-    let core = open_core(&config, strategy.clone())?;
-    let schemes = EpochSchemes::new(core.namespace, config.identity.clone());
     let parts = Parts::new(&config, &strategy);
+    let plan = SyncPlan::init(context.child("plan"), parts.prefix.clone()).await;
+    joining::discard_unfinished(&plan, &config.chain_folder)?;
+    let core = open_core(&config, strategy)?;
+    let schemes = EpochSchemes::new(core.namespace, config.identity.clone());
+
+    // A node with an empty folder finds out where the network is.
+    let oracle = (peers.clone(), blocker.clone());
+    let history = history::start(&context, &core, &parts.public_key, oracle, history);
+    let (plan, joined_with) = Box::pin(joining::prepare(
+        &context,
+        &core,
+        &config,
+        &schemes,
+        plan,
+        &history,
+        &mut peer_sets,
+    ))
+    .await?;
+    let opened = Opened { config, parts, core, schemes, history, plan, joined_with };
+    Box::pin(assemble(context, opened, (peers, blocker, peer_sets), ends)).await
+}
+
+/// The ends of the channels that the ledger's parts share out.
+struct Ends<S, R> {
+    votes: (S, R),
+    certificates: (S, R),
+    resolver: (S, R),
+    backfill: (S, R),
+    blocks: (S, R),
+    state_sync: (S, R),
+    transactions: (S, R),
+}
+
+/// What is open, and how the node comes to the present.
+struct Opened<E: Runtime> {
+    config: Config,
+    parts: Parts,
+    core: Arc<Core>,
+    schemes: EpochSchemes,
+    history: History,
+    plan: SyncPlan<E, StrictScheme, Variant>,
+    joined_with: Option<Finalization>,
+}
+
+/// Puts the parts together and starts them.
+async fn assemble<E, S, R, O, B, P>(
+    context: E,
+    opened: Opened<E>,
+    (peers, blocker, peer_sets): (O, B, P),
+    mesh: Ends<S, R>,
+) -> Result<Running, StartError>
+where
+    E: Runtime,
+    S: Sender<PublicKey = PublicKey>,
+    R: Receiver<PublicKey = PublicKey>,
+    O: Provider<PublicKey = PublicKey>,
+    B: Blocker<PublicKey = PublicKey>,
+    P: PeerSets,
+{
+    let Opened { config, parts, core, schemes, history, plan, joined_with } = opened;
     let own_key = validator_key(&parts.public_key);
-    let (peers, blocker) = (mesh.provider, mesh.blocker);
+    let strategy = core.strategy.clone();
 
     // Blocks: dissemination, archives, back-fill.
     let backfill_resolver =
@@ -165,7 +235,7 @@ where
     let (broadcast, buffer) =
         buffered::Engine::new(context.child("broadcast"), parts.broadcast(&peers));
     broadcast.start(mesh.blocks);
-    let plan = SyncPlan::init(context.child("plan"), parts.prefix.clone()).await;
+    let completed = plan.completed();
     let genesis_block = core.genesis_block.clone();
     let genesis_digest = genesis_block.digest();
     let (marshal_actor, marshal, floor) = MarshalActor::<_, Variant, _, _, _, _, _>::init(
@@ -181,6 +251,7 @@ where
 
     let processed = floor.processed().map(|processed| processed.height());
     register_starting_epoch(&core, &parts.epocher, &schemes, processed)?;
+    core.joining.connect(marshal.clone(), history.clone());
 
     // State: the databases, their service to joining peers, and the application on them.
     let resolvers = syncing::serve_all(
@@ -197,19 +268,17 @@ where
     );
 
     // Consensus: one engine per epoch.
+    let (observed, clock) = evidence::watch(&context, &core, &schemes);
     let deferred = Deferred::new(
         context.child("deferred"),
         Paced::new(
             stateful.clone(),
-            LedgerWork(Arc::clone(&core)),
+            Watched { work: LedgerWork(Arc::clone(&core)), observed: observed.clone() },
             Rhythm::new(&config.genesis.parameters),
         ),
         marshal.clone(),
         parts.epocher.clone(),
     );
-    let clock = context.child("clock");
-    let observed =
-        Observed::new(schemes.clone(), Arc::new(move || consensus::pacing::now_ms(&clock)));
     let (orchestrator, epoch_boundaries) = orchestrator::Actor::new(
         context.child("epochs"),
         orchestrator::Config {
@@ -219,11 +288,11 @@ where
             marshal: marshal.clone(),
             schemes: schemes.clone(),
             validators: StateValidators(Arc::clone(&core)),
-            peers: mesh.peer_sets,
+            peers: peer_sets,
             strategy: strategy.clone(),
             epocher: parts.epocher,
             timeouts: Timeouts::new(&config.genesis.parameters),
-            joined_with: None,
+            joined_with: joined_with.clone(),
             partition_prefix: parts.prefix,
             page_cache: parts.cache,
         },
@@ -238,29 +307,78 @@ where
     );
     stateful_actor.start();
 
-    // What the databases hold is what users may see from the first moment.
-    let databases = stateful.subscribe_databases().await;
-    let processed = marshal.get_processed().await.map(|processed| processed.height().get());
-    show_stored_head(&core, processed.unwrap_or_default())?;
-    core.latest.open(databases);
+    let past = Past::new(&context, &core, marshal, &schemes, history);
+    if joined_with.is_some() {
+        context
+            .child("joining")
+            .spawn(move |context| Box::pin(joining::finish(context, past, stateful)));
+    } else {
+        // What the databases hold is what users may see from the first moment. They open at the
+        // later of these two heights.
+        let databases = stateful.subscribe_databases().await;
+        let opened = completed.max(processed).map_or(0, Height::get);
+        joining::anchor::reach(&core, &past.marshal, opened).await?;
+        show_stored_head(&core, opened)?;
+        core.latest.open(databases);
+        past.keep();
+    }
     let consensus = orchestrator.start(mesh.votes, mesh.certificates, mesh.resolver);
-
     let admission = start_gossip(&context, &core, blocker, mesh.transactions);
-    let keeper = (Arc::clone(&core), marshal, schemes.clone());
-    context.child("certificates").spawn(move |_| certificates::keep(keeper.0, keeper.1, keeper.2));
 
     let metrics_context = context.child("exposition");
-    let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || metrics_context.encode());
-    let connected = connected_peers(own_key, Arc::clone(&metrics));
+    let metrics = exposition(Arc::clone(&clock), move || metrics_context.encode());
+    let connected = connected_peers(own_key, clock, Arc::clone(&metrics));
+    let applied = Arc::clone(&core);
+    let first_applied = Arc::new(move || applied.joining.first_applied());
     let ledger = LedgerHandle { core, admission, schemes, observed, own_key, connected };
-    Ok(Running { ledger: Arc::new(ledger), consensus, metrics })
+    Ok(Running { ledger: Arc::new(ledger), consensus, metrics, first_applied })
+}
+
+/// The tasks that complete the chain store behind the head, before they start.
+pub(crate) struct Past<E> {
+    /// Where they run: not below the task that starts them, with which they would end.
+    pub(crate) certificates: E,
+    pub(crate) older_blocks: E,
+    pub(crate) core: Arc<Core>,
+    pub(crate) marshal: Marshal,
+    pub(crate) schemes: EpochSchemes,
+    pub(crate) history: History,
+}
+
+impl<E: Runtime> Past<E> {
+    fn new(
+        context: &E,
+        core: &Arc<Core>,
+        marshal: Marshal,
+        schemes: &EpochSchemes,
+        history: History,
+    ) -> Self {
+        Self {
+            certificates: context.child("certificates"),
+            older_blocks: context.child("older_blocks"),
+            core: Arc::clone(core),
+            marshal,
+            schemes: schemes.clone(),
+            history,
+        }
+    }
+
+    /// Starts keeping certificates and fetching what lies below the oldest block.
+    pub(crate) fn keep(self) {
+        let Self { certificates, older_blocks, core, marshal, schemes, history } = self;
+        let filled = Arc::clone(&core);
+        certificates.spawn(move |_| certificates::keep(core, marshal, schemes));
+        older_blocks.spawn(move |context| Box::pin(older_blocks::run(context, filled, history)));
+    }
 }
 
 fn open_core(config: &Config, strategy: Rayon) -> Result<Arc<Core>, StartError> {
     config.genesis.check()?;
     check_genesis(&config.genesis)?;
     let genesis_block = ConsensusBlock::new(config.genesis.block(empty_commitment())?)?;
-    let chain = ChainStore::open(&config.chain_folder, config.chain_options)?;
+    // A damaged store is rebuilt: it begins where the state stands, peers send what lies below.
+    let (chain, _set_aside) =
+        ChainStore::open_or_set_aside(&config.chain_folder, config.chain_options)?;
     match chain.hash(0)? {
         Some(found) if found != genesis_block.hash() => {
             return Err(StartError::OtherGenesis {
@@ -289,6 +407,7 @@ fn open_core(config: &Config, strategy: Rayon) -> Result<Arc<Core>, StartError> 
         executed: ExecutedBlocks::default(),
         latest: Latest::default(),
         strategy,
+        joining: Joining::default(),
     }))
 }
 
@@ -347,25 +466,4 @@ fn start_gossip<E: Runtime>(
     Gossip::new(context.child("gossip"), pool, admission.clone(), blocker, config)
         .start(transactions);
     admission
-}
-
-/// The peers that the network reports as connected. The library tells it in its metrics only.
-fn connected_peers(
-    own_key: ValidatorKey,
-    metrics: Arc<dyn Fn() -> String + Send + Sync>,
-) -> ConnectedPeers {
-    Arc::new(move || {
-        let text = metrics();
-        let connected: BTreeSet<ValidatorKey> = text
-            .lines()
-            .filter(|line| line.contains("tracker_directory_connected{"))
-            .filter_map(|line| line.split("peer=\"").nth(1)?.split('"').next())
-            .filter_map(|peer| {
-                let bytes = alloy_primitives::hex::decode(peer).ok()?;
-                Some(ValidatorKey(<[u8; 32]>::try_from(bytes).ok()?))
-            })
-            .filter(|key| *key != own_key)
-            .collect();
-        connected.into_iter().collect()
-    })
 }

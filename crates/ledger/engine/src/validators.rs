@@ -10,7 +10,10 @@ use state::{StateError, StateKey, StateValue};
 use system::validators::StoredSet;
 use types::{ValidatorKey, ValidatorSet};
 
-use crate::core::{Core, store};
+use crate::{
+    core::{Core, store},
+    joining,
+};
 
 /// Reads validator sets of one ledger. Cloning shares it.
 #[derive(Clone)]
@@ -25,7 +28,8 @@ impl StateValidators {
         if let Some(set) = self.0.chain.validators(next_height / epoch_blocks).map_err(store)? {
             return Ok(set);
         }
-        if number == 0 {
+        // The first epoch's state may be older than what this node can read.
+        if next_height < epoch_blocks {
             return self.0.genesis.validator_set().map_err(|error| broken(error.to_string()));
         }
         let length = self.slots(number, &[StoredSet::length_slot()]).await?;
@@ -58,7 +62,16 @@ impl StateValidators {
 
 impl ValidatorSource for StateValidators {
     async fn validators(&self, epoch: Epoch, boundary: Height) -> Option<ValidatorSet> {
+        if let Ok(Some(set)) = self.0.chain.validators(epoch.get()) {
+            return Some(set);
+        }
         let boundary = boundary.get();
+        // The state of a node that joined may begin above the block that decides.
+        if (self.0.joining.is_syncing() || self.0.chain.oldest_state() > boundary)
+            && let Some(set) = joining::next_set(&self.0, epoch, boundary).await
+        {
+            return Some(set);
+        }
         if let Some(below) = boundary.checked_sub(1)
             && self.0.head.get().number < boundary
         {

@@ -22,7 +22,7 @@ use consensus::{
 use state::qmdb::{StateConfig, database_config};
 
 use super::{Runtime, StartError};
-use crate::{Config, application::App, network::SYNC_OPERATIONS_MAX};
+use crate::{Config, application::App, network::SYNC_OPERATIONS_MAX, retention};
 
 /// Bytes of one page of the shared cache.
 const PAGE_BYTES: num::NonZeroU16 = NZU16!(4_096);
@@ -59,6 +59,8 @@ pub(super) struct Parts {
     pub(super) cache: CacheRef,
     pub(super) strategy: Rayon,
     pub(super) epocher: FixedEpocher,
+    /// What the archives and the logs of the state databases keep.
+    prune_config: Option<stateful::PruneConfig>,
 }
 
 impl Parts {
@@ -69,6 +71,10 @@ impl Parts {
             cache: CacheRef::new(PAGE_BYTES, config.cache_pages),
             strategy: strategy.clone(),
             epocher: settings::epocher(&config.genesis.parameters),
+            prune_config: retention::prune_config(
+                config.chain_options.retained_blocks,
+                config.genesis.parameters.epoch_blocks,
+            ),
         }
     }
 
@@ -156,7 +162,7 @@ impl Parts {
                 apply_batch_size: NZU64!(4_096),
                 max_outstanding_requests: NZUsize!(8),
             },
-            prune_config: None,
+            prune_config: self.prune_config,
             strategy: self.strategy.clone(),
         }
     }

@@ -65,12 +65,35 @@ pub enum Command {
         #[arg(long, env = "ETH_RPC_URL", default_value = "http://127.0.0.1:8545")]
         rpc: String,
     },
+    /// What is wrong with a node or a network, why, and what to do. Without options: node.toml or
+    /// devnet in the current folder, else the node on this machine.
+    Doctor(DoctorRequest),
     /// A whole network on this machine, for development.
     Devnet {
         /// Verb.
         #[command(subcommand)]
         command: DevnetCommand,
     },
+}
+
+/// What `heqi doctor` looks at.
+#[derive(Clone, Debug, Default, Args)]
+pub struct DoctorRequest {
+    /// Nodes to ask and compare, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    pub rpc: Vec<String>,
+    /// Configuration file of a node, running or not.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Data folder without a configuration.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Folder of a devnet: all of its nodes.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// The same as `--output json`.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Verbs of `heqi node`.
@@ -264,6 +287,10 @@ mod tests {
             "heqi devnet logs 1 -n 5",
             "heqi node run --config node.toml",
             "heqi status --rpc http://127.0.0.1:1",
+            "heqi doctor",
+            "heqi doctor --rpc http://127.0.0.1:1,http://127.0.0.1:2 --json",
+            "heqi doctor --dir D",
+            "heqi doctor --config node.toml --lang zh",
             "heqi --lang zh devnet env",
         ] {
             Arguments::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"));

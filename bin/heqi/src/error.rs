@@ -90,11 +90,21 @@ impl CliError {
         }
     }
 
+    /// What is wrong, in English: for the doctor, which has its own words around it.
+    pub fn cause(&self) -> String {
+        match &self.kind {
+            Kind::Own { code, values } => {
+                Language::En.text(&format!("error.{}.cause", code.code.id), values)
+            }
+            Kind::Node(error) => error.to_string(),
+        }
+    }
+
     /// The process's exit code.
     pub fn exit(&self) -> u8 {
         match &self.kind {
             Kind::Own { code, .. } => code.exit,
-            Kind::Node(_) => 1,
+            Kind::Node(error) => error.exit_code(),
         }
     }
 

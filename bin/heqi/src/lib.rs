@@ -1,10 +1,11 @@
 //! The `heqi` program as a library, so that everything in it can be tested without a process.
 //!
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 done, 1 mistake
-//! of the user, 2 refused, 3 unreachable, 4 too slow.
+//! of the user, 2 refused, 3 unreachable, 4 too slow, 5 no space.
 
 mod arguments;
 pub mod devnet;
+mod doctor;
 pub mod error;
 mod genesis;
 pub mod http;
@@ -43,7 +44,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let language = Language::choose(arguments.lang, |name| std::env::var(name).ok());
     let output = Output { language, json: arguments.output.is_json() };
     match execute(arguments.command, output) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit) => exit,
         Err(error) => {
             if !error.is_reported() {
                 eprintln!("{}", error.report(language));
@@ -53,8 +54,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn execute(command: Command, output: Output) -> Result<(), CliError> {
-    match command {
+fn execute(command: Command, output: Output) -> Result<ExitCode, CliError> {
+    let done = match command {
+        Command::Doctor(request) => {
+            let healthy = doctor::run(&request, output)?;
+            return Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::Node { command } => match command {
             NodeCommand::Run { config, stop_with_parent } => run_node(&config, stop_with_parent),
             NodeCommand::ConfigReference => {
@@ -73,7 +78,8 @@ fn execute(command: Command, output: Output) -> Result<(), CliError> {
         },
         Command::Status { rpc } => status::show(&rpc, output),
         Command::Devnet { command } => devnet::execute(command, output),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// A JSON log carries the error itself: it is not printed a second time.

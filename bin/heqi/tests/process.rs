@@ -1,80 +1,10 @@
 //! The program as users call it, where no working chain is needed.
 
-use std::{
-    fs,
-    net::TcpListener,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    process::{Command, Output},
-};
+mod files;
 
-fn heqi(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_heqi"))
-        .args(arguments)
-        .current_dir(folder)
-        .env("LANG", "C")
-        .env_remove("LC_ALL")
-        .env_remove("HEQI_LOG")
-        .env_remove("ETH_RPC_URL")
-        .output()
-        .expect("the program was built with this test")
-}
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path};
 
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("ended by itself")
-}
-
-fn out(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).trim().into()
-}
-
-fn err(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into()
-}
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a temporary folder")
-}
-
-fn write(folder: &Path, name: &str, text: &str) {
-    fs::write(folder.join(name), text).expect("writable");
-}
-
-/// Two ports that were free a moment ago.
-fn free_ports() -> (u16, u16) {
-    let bind = || TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = |listener: &TcpListener| listener.local_addr().expect("bound").port();
-    let (first, second) = (bind(), bind());
-    (port(&first), port(&second))
-}
-
-/// A node's files: valid, with this node as the only validator.
-fn valid_node(folder: &Path, rpc: u16, p2p: u16) {
-    let key = out(&heqi(folder, &["keys", "new"]));
-    let validator = format!("Bank A={key}");
-    let made = heqi(
-        folder,
-        &[
-            "genesis",
-            "new",
-            "--chain-id",
-            "7412883",
-            "--validator",
-            &validator,
-            "--validator-admin",
-            "0x0000000000000000000000000000000000000001",
-        ],
-    );
-    assert_eq!(code(&made), 0, "{}", err(&made));
-    write(
-        folder,
-        "node.toml",
-        &format!(
-            "organisation = \"Bank A\"\n[p2p]\nlisten = \"127.0.0.1:{p2p}\"\n\
-             [rpc]\nlisten = \"127.0.0.1:{rpc}\"\n[log]\nformat = \"json\"\n"
-        ),
-    );
-}
+use files::{code, err, folder, free_ports, heqi, out, valid_node, write};
 
 fn run_node(folder: &Path) -> (i32, String) {
     let ended = heqi(folder, &["node", "run", "--config", "node.toml"]);

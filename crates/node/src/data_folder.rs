@@ -13,7 +13,10 @@ use std::{
 use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 
-use crate::{disk, error::NodeError};
+use crate::{
+    disk::{self, DiskLimits},
+    error::NodeError,
+};
 
 /// Version of the folder's layout that this release writes.
 pub const FORMAT: u32 = 1;
@@ -55,11 +58,15 @@ impl DataFolder {
     ///
     /// # Errors
     /// In use, not writable, disk full, of another network, of a later release.
-    pub fn open(path: &Path, identity: NetworkIdentity) -> Result<Self, NodeError> {
+    pub fn open(
+        path: &Path,
+        identity: NetworkIdentity,
+        limits: DiskLimits,
+    ) -> Result<Self, NodeError> {
         fs::create_dir_all(path)
             .map_err(|error| NodeError::storage(path, "create the folder", &error))?;
         let folder = Self { path: path.to_path_buf(), _lock: lock(path)? };
-        check_space(path)?;
+        check_space(path, limits)?;
         write_probe(path)?;
         folder.check_network(identity)?;
         for name in ["consensus", "chain"] {
@@ -82,34 +89,51 @@ impl DataFolder {
     }
 
     fn check_network(&self, identity: NetworkIdentity) -> Result<(), NodeError> {
-        let path = self.path.join(NETWORK_FILE);
-        let Some(text) = read_small(&path)? else { return write_network(&path, identity) };
-        let found: NetworkFile =
-            serde_json::from_str(&text).map_err(|error| NodeError::DataFolderUnusable {
-                path: path.clone(),
-                action: "read which network the folder belongs to",
-                cause: error.to_string(),
-            })?;
-        if found.format > FORMAT {
-            return Err(NodeError::DataFolderNewer {
-                path: self.path.clone(),
-                found: found.format,
-                known: FORMAT,
-            });
+        match check_network(&self.path, identity)? {
+            Stored::Nothing => write_network(&self.path.join(NETWORK_FILE), identity),
+            Stored::ThisNetwork => Ok(()),
         }
-        let found_identity =
-            NetworkIdentity { chain_id: found.chain_id, genesis_hash: found.genesis_hash };
-        if found_identity == identity {
-            return Ok(());
-        }
-        Err(NodeError::DataFolderOtherNetwork {
-            path: self.path.clone(),
-            found_chain_id: found.chain_id,
-            found_genesis: found.genesis_hash,
-            chain_id: identity.chain_id,
-            genesis: identity.genesis_hash,
-        })
     }
+}
+
+/// What a folder holds that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It was never used.
+    Nothing,
+    /// Data of the network asked for.
+    ThisNetwork,
+}
+
+/// Whether the folder is of this network and format. Writes nothing and takes no lock.
+///
+/// # Errors
+/// Of another network, of a later release, not readable.
+pub fn check_network(folder: &Path, identity: NetworkIdentity) -> Result<Stored, NodeError> {
+    let path = folder.join(NETWORK_FILE);
+    let Some(text) = read_small(&path)? else { return Ok(Stored::Nothing) };
+    let found: NetworkFile =
+        serde_json::from_str(&text).map_err(|error| NodeError::DataFolderUnusable {
+            path: path.clone(),
+            action: "read which network the folder belongs to",
+            cause: error.to_string(),
+        })?;
+    if found.format > FORMAT {
+        let path = folder.to_path_buf();
+        return Err(NodeError::DataFolderNewer { path, found: found.format, known: FORMAT });
+    }
+    let found_identity =
+        NetworkIdentity { chain_id: found.chain_id, genesis_hash: found.genesis_hash };
+    if found_identity == identity {
+        return Ok(Stored::ThisNetwork);
+    }
+    Err(NodeError::DataFolderOtherNetwork {
+        path: folder.to_path_buf(),
+        found_chain_id: found.chain_id,
+        found_genesis: found.genesis_hash,
+        chain_id: identity.chain_id,
+        genesis: identity.genesis_hash,
+    })
 }
 
 /// The process that uses the folder now; `None` if none does.
@@ -148,23 +172,23 @@ pub fn trouble(path: &Path) -> Option<NodeError> {
     let full = free_bytes.map(|free_bytes| NodeError::DiskFull {
         path: path.to_path_buf(),
         free_bytes,
-        needed_bytes: disk::FREE_BYTES_MIN,
+        needed_bytes: DiskLimits::default().start_bytes(),
     });
     full.or_else(|| write_probe(path).err())
 }
 
-fn check_space(path: &Path) -> Result<(), NodeError> {
+fn check_space(path: &Path, limits: DiskLimits) -> Result<(), NodeError> {
+    let needed_bytes = limits.start_bytes();
     match disk::free_bytes(path) {
-        Some(free_bytes) if free_bytes < disk::FREE_BYTES_MIN => Err(NodeError::DiskFull {
-            path: path.to_path_buf(),
-            free_bytes,
-            needed_bytes: disk::FREE_BYTES_MIN,
-        }),
+        Some(free_bytes) if free_bytes < needed_bytes => {
+            Err(NodeError::DiskFull { path: path.to_path_buf(), free_bytes, needed_bytes })
+        }
         _ => Ok(()),
     }
 }
 
-fn lock(path: &Path) -> Result<File, NodeError> {
+/// Takes the lock; dropping the file releases it.
+pub(crate) fn lock(path: &Path) -> Result<File, NodeError> {
     let lock_path = path.join(LOCK_FILE);
     let storage = |action| {
         let lock_path = lock_path.clone();

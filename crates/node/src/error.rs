@@ -6,6 +6,10 @@ use alloy_primitives::B256;
 
 use crate::error_code::{self, ErrorCode};
 
+/// Exit code of a node that does not start, or stopped, because space is missing. A service manager
+/// should not start it again by itself (systemd: `RestartPreventExitStatus=5`).
+pub const SPACE_EXIT_CODE: u8 = 5;
+
 /// Everything that ends or prevents a node, as its operator sees it.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
@@ -108,6 +112,16 @@ pub enum NodeError {
         /// Bytes that must be free.
         needed_bytes: u64,
     },
+    /// The node stopped before the disk is full.
+    #[error("{}: {free_bytes} bytes free, less than the reserve of {reserve_bytes}: stopped before the disk is full", path.display())]
+    DiskReserve {
+        /// The data folder.
+        path: PathBuf,
+        /// Bytes that are free.
+        free_bytes: u64,
+        /// Bytes that are kept free.
+        reserve_bytes: u64,
+    },
     /// A listening address cannot be bound.
     #[error("{} address {address}: {}", purpose.name(), bind_text(source))]
     Address {
@@ -188,7 +202,8 @@ impl NodeError {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 let free_bytes = crate::disk::free_bytes(&path).unwrap_or(0);
-                Self::DiskFull { path, free_bytes, needed_bytes: crate::disk::FREE_BYTES_MIN }
+                let needed_bytes = crate::disk::DiskLimits::default().start_bytes();
+                Self::DiskFull { path, free_bytes, needed_bytes }
             }
             io::ErrorKind::ReadOnlyFilesystem => Self::DataFolderUnusable {
                 path,
@@ -212,6 +227,7 @@ impl NodeError {
             Self::DataFolderNewer { .. } => error_code::DATA_FOLDER_NEWER,
             Self::DataFolderUnusable { .. } => error_code::DATA_FOLDER_UNUSABLE,
             Self::DiskFull { .. } => error_code::DISK_FULL,
+            Self::DiskReserve { .. } => error_code::DISK_RESERVE,
             Self::Address { purpose: AddressPurpose::Rpc, .. } => error_code::RPC_ADDRESS,
             Self::Address { purpose: AddressPurpose::P2p, .. } => error_code::P2P_ADDRESS,
             Self::PeerName { .. } => error_code::PEER_NAME,
@@ -219,6 +235,14 @@ impl NodeError {
             Self::LedgerEnded(_) => error_code::LEDGER_ENDED,
             Self::StopTimeout(_) => error_code::STOP_TIMEOUT,
             Self::SystemResource { .. } => error_code::SYSTEM_RESOURCE,
+        }
+    }
+
+    /// Exit code of the process: [`SPACE_EXIT_CODE`] where space is missing, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::DiskFull { .. } | Self::DiskReserve { .. } => SPACE_EXIT_CODE,
+            _ => 1,
         }
     }
 
@@ -256,7 +280,7 @@ impl NodeError {
                 "let the user that runs heqi read and write {}, or set data_dir to another folder",
                 path.display()
             ),
-            Self::DiskFull { .. } => {
+            Self::DiskFull { .. } | Self::DiskReserve { .. } => {
                 "free space or enlarge the volume, then start the node again; it continues where it was".into()
             }
             Self::Address { purpose, source, .. } => match source.kind() {

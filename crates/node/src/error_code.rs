@@ -71,6 +71,12 @@ codes! {
     VALIDATOR_MISSING = "NOD-0022", "validator not connected";
     /// A peer's host name cannot be resolved.
     PEER_NAME = "NOD-0023", "name of a peer cannot be resolved";
+    /// Free space fell below the reserve; the node stopped before the disk was full.
+    DISK_RESERVE = "NOD-0024", "stopped before the disk is full";
+    /// Free space is below the warning.
+    DISK_LOW = "NOD-0025", "disk space low";
+    /// This node's clock differs from those of the other validators.
+    CLOCK_OFFSET = "NOD-0026", "clock differs from the others";
 }
 
 #[cfg(test)]

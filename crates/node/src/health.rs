@@ -1,10 +1,16 @@
 //! Whether a node is ready, and why not. Pure: what was seen goes in, reasons come out.
 
 use alloy_primitives::B256;
+use ledger_api::{StandingState, StoreHeights};
 use serde::Serialize;
+
+use crate::disk::{DiskLevel, DiskLimits};
 
 /// Blocks that this node may be behind what it knows to be final and still be ready.
 pub const LAG_BLOCKS_MAX: u64 = 16;
+/// Difference of clocks, milliseconds, above which operators are told. Connections tolerate 10 s;
+/// from half of the default leader time-out on, views are lost.
+pub const CLOCK_OFFSET_WARN_MS: i64 = 1_000;
 /// Age of the head, in heartbeats, above which the ledger counts as standing still.
 const STANDSTILL_HEARTBEATS: u64 = 4;
 
@@ -39,6 +45,31 @@ pub struct Observation {
     pub pool_pending: usize,
     /// Transactions that wait for a lower nonce.
     pub pool_queued: usize,
+    /// Encoded bytes of both.
+    pub pool_bytes: usize,
+    /// Organisation of the current view's leader.
+    pub leader: Option<String>,
+    /// What is known of each validator but this node itself.
+    pub others: Vec<Other>,
+    /// How far the clocks of the others are ahead of this node's, milliseconds: their median.
+    pub others_ahead_ms: Option<i64>,
+    /// How far each store is.
+    pub heights: StoreHeights,
+    /// Whether the ledger advances, and if not, why.
+    pub standing: StandingState,
+    /// Entries of evidence that this node keeps.
+    pub evidence_count: usize,
+}
+
+/// Another validator, as this node sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Other {
+    /// Its organisation.
+    pub organisation: String,
+    /// Age of its last vote, milliseconds; `None` if none was seen since start.
+    pub last_vote_ms: Option<u64>,
+    /// How far its clock seems ahead, milliseconds.
+    pub ahead_ms: Option<i64>,
 }
 
 impl Observation {
@@ -77,6 +108,28 @@ pub struct StoreHealth {
     pub free_bytes: Option<u64>,
     /// Why it could not be written.
     pub write_error: Option<String>,
+    /// Bounds of the free space.
+    pub limits: DiskLimits,
+}
+
+impl StoreHealth {
+    /// How full the volume is.
+    pub fn level(&self) -> DiskLevel {
+        self.free_bytes.map_or(DiskLevel::Enough, |free_bytes| self.limits.level(free_bytes))
+    }
+
+    /// What is wrong with the disk, in words, if anything is.
+    pub fn trouble(&self) -> Option<String> {
+        if let Some(error) = &self.write_error {
+            return Some(error.clone());
+        }
+        let free_bytes = self.free_bytes.filter(|_| self.level() != DiskLevel::Enough)?;
+        Some(format!(
+            "{} MiB free; the node stops below {} MiB",
+            free_bytes >> 20,
+            self.limits.reserve_bytes >> 20
+        ))
+    }
 }
 
 /// Why a node is not ready.
@@ -132,6 +185,43 @@ pub fn reasons(
         }
     } else if phase == Phase::Running {
         add("no_answer", "the ledger does not answer".into());
+    }
+    found
+}
+
+/// What an operator should look at although the node is ready.
+pub fn warnings(store: &StoreHealth, observation: Option<&Observation>) -> Vec<Reason> {
+    let mut found = Vec::new();
+    let mut add = |reason, detail| found.push(Reason { reason, detail });
+    if store.level() != DiskLevel::Enough
+        && let Some(trouble) = store.trouble()
+    {
+        add("disk_low", trouble);
+    }
+    let Some(seen) = observation else { return found };
+    let missing: Vec<&str> = seen.validators_missing().collect();
+    if !missing.is_empty() {
+        add("validators_missing", format!("not connected: {}", missing.join(", ")));
+    }
+    if let Some(ahead_ms) = seen.others_ahead_ms.filter(|ms| ms.abs() > CLOCK_OFFSET_WARN_MS) {
+        add(
+            "own_clock",
+            format!("the other validators' clocks are {ahead_ms} ms ahead of this one"),
+        );
+    } else {
+        for other in &seen.others {
+            let Some(ahead_ms) = other.ahead_ms.filter(|ms| ms.abs() > CLOCK_OFFSET_WARN_MS) else {
+                continue;
+            };
+            add("clock_offset", format!("{} is {ahead_ms} ms ahead", other.organisation));
+        }
+    }
+    if let Some((store, blocks)) = seen.heights.behind() {
+        add("store_behind", format!("{store} is {blocks} blocks behind consensus"));
+    }
+    if seen.evidence_count > 0 {
+        let count = seen.evidence_count;
+        add("evidence", format!("{count} pairs of conflicting votes, see heqi_evidence"));
     }
     found
 }
@@ -206,9 +296,36 @@ mod tests {
             assert_eq!(found.len(), 1);
             assert_eq!(found[0].reason, word);
         }
-        let store = StoreHealth { write_error: Some("read-only".into()), free_bytes: None };
+        let store = StoreHealth { write_error: Some("read-only".into()), ..StoreHealth::default() };
         let found = reasons(Phase::Running, &store, Some(&healthy()), 1_000_000, 15_000);
         assert_eq!(found[0].reason, "store_not_writable");
+    }
+
+    #[test]
+    fn a_ready_node_warns_of_what_will_hurt() {
+        let store = StoreHealth { free_bytes: Some(1 << 40), ..StoreHealth::default() };
+        assert!(warnings(&store, Some(&healthy())).is_empty());
+        let low = StoreHealth { free_bytes: Some(300 << 20), ..StoreHealth::default() };
+        let mut seen = healthy();
+        seen.validators[2].1 = false;
+        seen.others = vec![
+            Other { organisation: "Org 1".into(), ahead_ms: Some(-40), ..Other::default() },
+            Other { organisation: "Org 3".into(), ahead_ms: Some(2_500), ..Other::default() },
+        ];
+        seen.heights = StoreHeights { consensus: 99, chain: 20, history: 99, ..Default::default() };
+        seen.heights.state = 99;
+        seen.evidence_count = 2;
+        let found = warnings(&low, Some(&seen));
+        let words: Vec<&str> = found.iter().map(|warning| warning.reason).collect();
+        let expected =
+            ["disk_low", "validators_missing", "clock_offset", "store_behind", "evidence"];
+        assert_eq!(words, expected);
+        assert_eq!(found[0].detail, "300 MiB free; the node stops below 128 MiB");
+        assert!(found[2].detail.contains("Org 3 is 2500 ms"), "{}", found[2].detail);
+        assert!(found[3].detail.contains("chain is 79 blocks"), "{}", found[3].detail);
+        // Where most differ, it is this node that is wrong.
+        let wrong = Observation { others_ahead_ms: Some(2_500), ..seen };
+        assert_eq!(warnings(&store, Some(&wrong))[1].reason, "own_clock");
     }
 
     #[test]

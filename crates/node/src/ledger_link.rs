@@ -16,9 +16,9 @@ use ledger_api::Ledger;
 use types::{Genesis, ValidatorKey};
 
 use crate::{
-    config::{History, PeerAddress, PoolConfig, RpcConfig},
+    config::{History, Join, PeerAddress, PoolConfig, RpcConfig},
     error::NodeError,
-    health::Observation,
+    health::{Observation, Other},
     server::{NodeState, Observe, Serving},
 };
 
@@ -37,8 +37,12 @@ pub struct LedgerSettings {
     pub peers: Vec<(ValidatorKey, PeerAddress)>,
     /// Folder of receipts and indexes.
     pub chain_folder: PathBuf,
+    /// How a node with an empty folder comes to the present.
+    pub join: Join,
     /// How far back old state is kept.
     pub history: History,
+    /// How many blocks keep body and receipts, `None` for all.
+    pub retained_blocks: Option<u64>,
     /// Limits of the pool.
     pub pool: PoolConfig,
     /// Threads that execute, hash and check signatures.
@@ -53,6 +57,8 @@ pub struct RunningLedger {
     pub ledger: Arc<dyn Ledger>,
     /// Resolves with the cause when a part of the ledger ends, whether asked to or not.
     pub ended: BoxFuture<'static, String>,
+    /// Metrics of the consensus library, OpenMetrics text.
+    pub library_metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
 /// Bytes of one page of the engine's cache.
@@ -78,7 +84,7 @@ pub async fn start(
             Err(error) => error.to_string(),
         }
     });
-    Ok(RunningLedger { ledger: running.ledger, ended })
+    Ok(RunningLedger { ledger: running.ledger, ended, library_metrics: running.metrics })
 }
 
 fn engine_config(settings: LedgerSettings) -> Result<engine::Config, NodeError> {
@@ -100,6 +106,7 @@ fn engine_config(settings: LedgerSettings) -> Result<engine::Config, NodeError> 
                 History::Blocks(blocks) => Some(blocks),
                 History::Archive => None,
             },
+            retained_blocks: settings.retained_blocks,
         },
         partition_prefix: "ledger".into(),
         pool: pool::PoolConfig {
@@ -112,6 +119,11 @@ fn engine_config(settings: LedgerSettings) -> Result<engine::Config, NodeError> 
         worker_threads: NonZeroUsize::new(settings.worker_threads).unwrap_or(NonZeroUsize::MIN),
         cache_pages: NonZeroUsize::new(settings.cache_bytes / PAGE_BYTES)
             .unwrap_or(NonZeroUsize::MIN),
+        join: match settings.join {
+            Join::Auto => engine::Join::Auto,
+            Join::Replay => engine::Join::Replay,
+            Join::StateSync => engine::Join::StateSync,
+        },
         // Consortium nodes mostly speak over private networks; who may connect is decided by key.
         allow_private_addresses: true,
     })
@@ -139,11 +151,17 @@ struct LedgerObserver {
 }
 
 impl Observe for LedgerObserver {
+    fn report_storage(&self, trouble: Option<String>) {
+        self.ledger.report_storage(trouble);
+    }
+
     fn observe(&self) -> BoxFuture<'_, Observation> {
         Box::pin(async {
             let head = self.ledger.head();
             let status = self.ledger.consensus_status().await;
             let pool = self.ledger.pool().status();
+            let leader = status.leader.map(|key| self.ledger.validator_info(key).organisation);
+            let others = others(&status);
             Observation {
                 head_number: head.number,
                 head_time_ms: head.time_ms,
@@ -163,14 +181,35 @@ impl Observe for LedgerObserver {
                 stalled: status.stalled,
                 pool_pending: pool.executable,
                 pool_queued: pool.queued,
+                pool_bytes: pool.bytes,
+                leader,
+                others,
+                others_ahead_ms: status.others_ahead_ms,
+                heights: status.heights,
+                standing: status.standing.state,
+                evidence_count: status.evidence_count,
             }
         })
     }
 }
 
+/// What is known of the validators but this node itself.
+fn others(status: &ledger_api::ConsensusStatus) -> Vec<Other> {
+    let others = status.validators.iter();
+    let others = others.filter(|found| Some(found.validator.key) != status.own_key);
+    others
+        .map(|found| Other {
+            organisation: found.validator.organisation.clone(),
+            last_vote_ms: found.last_vote_ms,
+            ahead_ms: found.clock.map(|clock| clock.median_ms),
+        })
+        .collect()
+}
+
 /// What the one port serves of `ledger`. Must be called inside the runtime that serves requests.
 pub fn serving(
     ledger: Arc<dyn Ledger>,
+    library_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     config: &RpcConfig,
     peers_configured: usize,
     state: &NodeState,
@@ -194,5 +233,6 @@ pub fn serving(
         router: rpc::router_until(ledger.clone(), settings, metrics, stopping),
         observe: Arc::new(LedgerObserver { ledger, peers_configured }),
         heartbeat_ms,
+        library_metrics,
     }
 }

@@ -4,12 +4,14 @@
 //! that each mistake of an operator ends in one error with a stable code ([`error_code`]), its
 //! cause and the next step.
 
+mod blocks;
 pub mod config;
 mod connection;
 pub mod data_folder;
 pub mod disk;
 pub mod error;
 pub mod error_code;
+pub mod examine;
 pub mod files;
 pub mod health;
 mod ledger_link;
@@ -20,3 +22,4 @@ mod peers;
 pub mod run;
 mod server;
 mod stop;
+mod store;

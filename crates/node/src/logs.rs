@@ -135,7 +135,7 @@ fn ending(data_dir: &Path, cause: &str) -> Ending {
             code: error.code(),
             text: error.to_string(),
             next: error.next_step(),
-            exit_code: STORAGE_EXIT_CODE,
+            exit_code: i32::from(error.exit_code()),
         },
         None => Ending {
             code: error_code::INTERNAL,
@@ -151,8 +151,6 @@ pub const REQUEST_THREAD: &str = "heqi-rpc";
 
 /// Exit code of a process that ended because of a defect.
 pub const PANIC_EXIT_CODE: i32 = 101;
-/// Exit code of a process that ended because its disk is full or cannot be written.
-const STORAGE_EXIT_CODE: i32 = 1;
 
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload
@@ -206,9 +204,9 @@ mod tests {
         assert_eq!((found.code.id, found.exit_code), ("NOD-0018", PANIC_EXIT_CODE));
         assert_eq!(found.text, "index out of bounds");
         let found = ending(&folder.path().join("gone"), "Runtime(WriteFailed)");
-        assert_eq!((found.code.id, found.exit_code), ("NOD-0011", STORAGE_EXIT_CODE));
+        assert_eq!((found.code.id, found.exit_code), ("NOD-0011", 1));
         let found = ending(folder.path(), "sync: No space left on device");
-        assert_eq!((found.code.id, found.exit_code), ("NOD-0012", STORAGE_EXIT_CODE));
+        assert_eq!((found.code.id, found.exit_code), ("NOD-0012", 5));
     }
 
     #[test]

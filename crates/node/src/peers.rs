@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     error_code,
-    health::{Observation, Phase},
+    health::{CLOCK_OFFSET_WARN_MS, Observation, Phase},
     server::NodeState,
     stop::StopSignal,
 };
@@ -32,6 +32,10 @@ enum Notice {
     Missing(String, u64),
     /// It is connected again after [`Notice::Missing`].
     Back(String),
+    /// The clocks of the others are so many milliseconds ahead of this node's.
+    Clock(i64),
+    /// The clocks agree again after [`Notice::Clock`].
+    ClocksAgree,
 }
 
 /// Since when something is missing, and when it was said last.
@@ -46,6 +50,7 @@ struct Absence {
 struct PeerWatch {
     alone: Option<Absence>,
     missing: BTreeMap<String, Absence>,
+    clock_is_off: bool,
 }
 
 impl PeerWatch {
@@ -54,7 +59,24 @@ impl PeerWatch {
         let mut notices = Vec::new();
         self.look_for_company(seen, now_ms, &mut notices);
         self.look_for_validators(seen, now_ms, &mut notices);
+        notices.extend(self.look_at_clock(seen));
         notices
+    }
+
+    /// Once per change; half of the bound tells that the clocks agree again.
+    fn look_at_clock(&mut self, seen: &Observation) -> Option<Notice> {
+        let ahead_ms = seen.others_ahead_ms?;
+        let off_ms = ahead_ms.unsigned_abs();
+        let bound_ms = CLOCK_OFFSET_WARN_MS.unsigned_abs();
+        if !self.clock_is_off && off_ms > bound_ms {
+            self.clock_is_off = true;
+            return Some(Notice::Clock(ahead_ms));
+        }
+        if self.clock_is_off && off_ms < bound_ms / 2 {
+            self.clock_is_off = false;
+            return Some(Notice::ClocksAgree);
+        }
+        None
     }
 
     fn look_for_company(&mut self, seen: &Observation, now_ms: u64, notices: &mut Vec<Notice>) {
@@ -134,6 +156,13 @@ fn tell(notice: &Notice, seen: &Observation) {
             next = "check that its node runs and is reachable at its address in [[p2p.peers]], that `heqi genesis hash` gives the same hash there, and that clocks differ by less than 10 s",
             "validator {organisation} is not connected for {seconds} s"
         ),
+        Notice::Clock(ahead_ms) => tracing::warn!(
+            code = error_code::CLOCK_OFFSET.id,
+            ahead_ms,
+            next = "check time synchronisation on this machine: chronyc tracking, timedatectl",
+            "the other validators' clocks are {ahead_ms} ms ahead of this one"
+        ),
+        Notice::ClocksAgree => tracing::info!("clocks agree again"),
         Notice::Back(organisation) => tracing::info!(organisation, "validator is connected again"),
     }
 }
@@ -167,6 +196,19 @@ mod tests {
         let told: Vec<_> = (0..20).flat_map(|n| watch.look(&gone, n * 5_000)).collect();
         assert_eq!(told, [Notice::Missing("B".into(), 15)]);
         assert_eq!(watch.look(&seen(2, [true, true]), 100_000), [Notice::Back("B".into())]);
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_once_and_when_it_is_right_again() {
+        let mut watch = PeerWatch::default();
+        let with =
+            |ahead_ms| Observation { others_ahead_ms: Some(ahead_ms), ..seen(2, [true, true]) };
+        let told: Vec<_> = [-40, 1_000, 1_500, 1_500, 900, 600, 400, -30, -2_000]
+            .into_iter()
+            .flat_map(|ahead_ms| watch.look(&with(ahead_ms), 0))
+            .collect();
+        assert_eq!(told, [Notice::Clock(1_500), Notice::ClocksAgree, Notice::Clock(-2_000)]);
+        assert!(watch.look(&seen(2, [true, true]), 0).is_empty(), "nothing was measured");
     }
 
     #[test]

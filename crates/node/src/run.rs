@@ -19,28 +19,24 @@ use tokio::{
 };
 
 use crate::{
+    blocks,
     config::Config,
     connection::LimitedListener,
     data_folder::{self, DataFolder, NetworkIdentity},
-    disk,
+    disk::DiskLimits,
     error::{AddressPurpose, NodeError},
     files,
-    health::StoreHealth,
     ledger_link::{self, LedgerSettings, RunningLedger},
     logs, open_files, peers,
     server::{NodeState, router},
     stop::{self, StopSignal},
+    store,
 };
 
 /// Time that open requests get when the node stops.
 const DRAIN_TIME_MAX: Duration = Duration::from_millis(1_500);
 /// Time that the ledger gets to finish what it writes.
 const LEDGER_STOP_TIME_MAX: Duration = Duration::from_millis(2_500);
-/// How often the store is tried.
-const STORE_INTERVAL: Duration = Duration::from_secs(10);
-/// How often free space is looked at: a ledger under load can fill what is left within seconds.
-const SPACE_INTERVAL: Duration = Duration::from_secs(1);
-
 /// Why a node ended.
 #[derive(Debug)]
 pub struct Failure {
@@ -104,6 +100,8 @@ fn settings(config: &Config) -> Result<LedgerSettings, NodeError> {
         peers: config.p2p.peers.iter().map(|peer| (peer.key, peer.address.clone())).collect(),
         chain_folder: PathBuf::new(),
         history: config.history_blocks,
+        retained_blocks: config.retained_blocks.blocks(),
+        join: config.join,
         pool: config.pool.clone(),
         worker_threads: config.runtime.worker_threads(),
         cache_bytes: config.runtime.cache_bytes,
@@ -117,7 +115,9 @@ fn run_logged(
 ) -> Result<(), NodeError> {
     let chain_id = settings.genesis.chain_id;
     let genesis_hash = settings.genesis_hash;
-    let folder = DataFolder::open(&config.data_dir, NetworkIdentity { chain_id, genesis_hash })?;
+    let limits = DiskLimits::new(&config.storage);
+    let identity = NetworkIdentity { chain_id, genesis_hash };
+    let folder = DataFolder::open(&config.data_dir, identity, limits)?;
     let ledger_folder = folder.ledger_folder(settings.genesis.ledger_id);
     settings.chain_folder = ledger_folder.join("chain");
     warn_of_gaps(&settings);
@@ -133,7 +133,8 @@ fn run_logged(
         stop::follow_parent(stop.clone())?;
     }
     let state = Arc::new(NodeState::new(&config.organisation));
-    runtime.spawn(follow_store(config.data_dir.clone(), state.clone(), stop.clone()));
+    state.metrics().set_limits(&config.pool);
+    runtime.spawn(store::follow(config.data_dir.clone(), limits, state.clone(), stop.clone()));
     runtime.spawn(peers::follow(state.clone(), stop.clone()));
     let connections_max = open_files::reserve(config.rpc.connections_max)?;
     let drained = serve(&runtime, listener, connections_max, state.clone(), &stop)?;
@@ -191,7 +192,7 @@ async fn host(
         started = ledger_link::start(context.child("ledger"), settings) => started,
         () = stop.stopped() => return Ok(()),
     };
-    let RunningLedger { ledger, ended } = match started {
+    let RunningLedger { ledger, ended, library_metrics } = match started {
         Ok(running) => running,
         Err(error) => {
             stop.stop("ledger did not start");
@@ -202,7 +203,17 @@ async fn host(
         // The RPC server starts tasks of its own, on the runtime that serves requests.
         let _inside = requests.enter();
         let stopping = stop.watch();
-        state.serve(ledger_link::serving(ledger.clone(), &rpc, peers_configured, &state, stopping));
+        let serving = ledger_link::serving(
+            ledger.clone(),
+            library_metrics,
+            &rpc,
+            peers_configured,
+            &state,
+            stopping,
+        );
+        state.serve(serving);
+        let measured = state.metrics().blocks();
+        requests.spawn(blocks::follow(ledger.clone(), measured, stop.clone()));
     }
     tracing::info!(height = ledger.head().number, "ledger running");
     tokio::select! {
@@ -265,41 +276,6 @@ fn serve(
         let _ = done.send(());
     });
     Ok(drained)
-}
-
-/// Tries the store now and then: a full disk stops the node while it still can do so in good
-/// order, anything else makes it not ready.
-async fn follow_store(path: PathBuf, state: Arc<NodeState>, stop: StopSignal) {
-    let mut failed = false;
-    loop {
-        let tried = path.clone();
-        let Ok(probe) = tokio::task::spawn_blocking(move || data_folder::write_probe(&tried)).await
-        else {
-            return;
-        };
-        let write_error = probe.as_ref().err().map(ToString::to_string);
-        match probe {
-            Err(error @ NodeError::DiskFull { .. }) => return stop.fail(error),
-            Err(error) if !failed => {
-                tracing::error!(code = error.code().id, next = error.next_step(), "{error}");
-                failed = true;
-            }
-            Err(_) => {}
-            Ok(()) => failed = false,
-        }
-        let next_probe = tokio::time::Instant::now() + STORE_INTERVAL;
-        while tokio::time::Instant::now() < next_probe {
-            let tried = path.clone();
-            let look = move || disk::free_bytes(&tried);
-            let Ok(free_bytes) = tokio::task::spawn_blocking(look).await else { return };
-            state.set_store(StoreHealth { free_bytes, write_error: write_error.clone() });
-            if let Some(free_bytes) = free_bytes.filter(|free| *free < disk::FREE_BYTES_MIN / 2) {
-                let needed_bytes = disk::FREE_BYTES_MIN;
-                return stop.fail(NodeError::DiskFull { path, free_bytes, needed_bytes });
-            }
-            tokio::time::sleep(SPACE_INTERVAL).await;
-        }
-    }
 }
 
 fn warn_of_gaps(settings: &LedgerSettings) {

@@ -17,17 +17,23 @@ use serde_json::json;
 use tower::ServiceExt;
 
 use crate::{
-    health::{Observation, Phase, Reason, StoreHealth, reasons},
+    health::{Observation, Phase, Reason, StoreHealth, reasons, warnings},
     metrics::{CONTENT_TYPE, NodeMetrics},
 };
 
 /// How long health and metrics wait for the ledger's answer.
 const OBSERVE_TIME_MAX: Duration = Duration::from_secs(2);
 
+/// Largest answer of `/metrics/library`, bytes. With four validators it has about 250 kB.
+const LIBRARY_METRICS_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// Something that tells where a ledger stands: the running ledger, or a test's.
 pub trait Observe: Send + Sync + 'static {
     /// Where it stands now.
     fn observe(&self) -> BoxFuture<'_, Observation>;
+
+    /// Tells the ledger what is wrong with the disk.
+    fn report_storage(&self, _trouble: Option<String>) {}
 }
 
 /// What is served once the ledger runs.
@@ -38,6 +44,8 @@ pub struct Serving {
     pub observe: Arc<dyn Observe>,
     /// Age at which an empty block is built, milliseconds.
     pub heartbeat_ms: u64,
+    /// Metrics of the consensus library, OpenMetrics text.
+    pub library_metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
 /// Shared by all connections and by the life cycle.
@@ -90,6 +98,9 @@ impl NodeState {
 
     /// Remembers what the store looked like.
     pub fn set_store(&self, store: StoreHealth) {
+        if let Some(serving) = self.serving.get() {
+            serving.observe.report_storage(store.trouble());
+        }
         *locked(&self.store) = store;
     }
 
@@ -120,7 +131,8 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn now_ms() -> u64 {
+/// Own clock, milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
@@ -131,12 +143,13 @@ pub fn router(state: Arc<NodeState>) -> Router {
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route("/metrics/library", get(library_metrics))
         .fallback(forward)
         .with_state(state)
 }
 
 async fn ready(State(state): State<Arc<NodeState>>, RawQuery(query): RawQuery) -> Response {
-    let (observation, _, found) = state.look().await;
+    let (observation, store, found) = state.look().await;
     let is_ready = found.is_empty();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let verbose = query.is_some_and(|query| {
@@ -145,6 +158,7 @@ async fn ready(State(state): State<Arc<NodeState>>, RawQuery(query): RawQuery) -
     if !verbose {
         return (status, if is_ready { "ok\n" } else { "not ready\n" }).into_response();
     }
+    let warned = warnings(&store, observation.as_ref());
     let seen = observation.unwrap_or_default();
     let body = json!({
         "ready": is_ready,
@@ -155,6 +169,12 @@ async fn ready(State(state): State<Arc<NodeState>>, RawQuery(query): RawQuery) -
         "validators_connected": seen.validators_connected(),
         "quorum": seen.quorum,
         "voting": seen.voting,
+        "warnings": warned,
+        "disk": {
+            "free_bytes": store.free_bytes,
+            "warning_bytes": store.limits.warning_bytes,
+            "reserve_bytes": store.limits.reserve_bytes,
+        },
     });
     (status, axum::Json(body)).into_response()
 }
@@ -164,6 +184,25 @@ async fn metrics(State(state): State<Arc<NodeState>>) -> Response {
     state.metrics.update(observation.as_ref(), &store, &found);
     let text = state.with_registry(|registry| NodeMetrics::render(registry));
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
+}
+
+/// The library's own families, some thousand lines. Never more than
+/// [`LIBRARY_METRICS_BYTES_MAX`], and made at most once a second.
+async fn library_metrics(State(state): State<Arc<NodeState>>) -> Response {
+    let Some(source) = state.serving.get().map(|serving| serving.library_metrics.clone()) else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the ledger is being opened\n").into_response();
+    };
+    match tokio::task::spawn_blocking(move || source()).await {
+        Ok(text) if text.len() <= LIBRARY_METRICS_BYTES_MAX => {
+            ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
+        }
+        Ok(text) => {
+            let cause =
+                format!("{} bytes exceed the limit of {LIBRARY_METRICS_BYTES_MAX}\n", text.len());
+            (StatusCode::INSUFFICIENT_STORAGE, cause).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
 }
 
 async fn forward(State(state): State<Arc<NodeState>>, request: Request) -> Response {

@@ -17,8 +17,6 @@ use crate::error::NodeError;
 pub const STOP_TIME_MAX: Duration = Duration::from_secs(5);
 /// Exit code after a second signal.
 const SECOND_SIGNAL_EXIT_CODE: i32 = 130;
-/// Exit code after a stop that was cut off.
-const CUT_OFF_EXIT_CODE: i32 = 1;
 
 /// Asked once, heard everywhere.
 #[derive(Clone)]
@@ -128,7 +126,7 @@ pub fn limit_stop_time(
         let time_ms = u64::try_from(STOP_TIME_MAX.as_millis()).unwrap_or(u64::MAX);
         let error = stop.failure().unwrap_or(NodeError::StopTimeout(time_ms));
         tracing::error!(code = error.code().id, next = error.next_step(), "{error}");
-        std::process::exit(CUT_OFF_EXIT_CODE);
+        std::process::exit(i32::from(error.exit_code()));
     })
 }
 

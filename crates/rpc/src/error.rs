@@ -1,5 +1,6 @@
 //! The one table of JSON-RPC error codes, and how errors of the ledger map to it.
 
+use chain::ChainError;
 use ledger_api::LedgerError;
 use serde_json::{Value, json};
 use state::StateError;
@@ -124,10 +125,23 @@ impl From<StateError> for RpcError {
     }
 }
 
+/// What is pruned has its own code, apart from what never was; anything else is the node's failure.
+impl From<ChainError> for RpcError {
+    fn from(error: ChainError) -> Self {
+        match error {
+            ChainError::BlockPruned { .. } | ChainError::Pruned { .. } => {
+                Self::new(code::PRUNED, error.to_string())
+            }
+            other => Self::internal(other),
+        }
+    }
+}
+
 impl From<LedgerError> for RpcError {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::State(error) => error.into(),
+            LedgerError::Pruned { .. } => Self::new(code::PRUNED, error.to_string()),
             LedgerError::UnknownBlock(_) => Self::unknown_block(),
             LedgerError::NoCertificate(_) => Self::new(code::SERVER, error.to_string()),
             LedgerError::Stopping => Self::new(code::SERVER, error.to_string()),

@@ -40,6 +40,8 @@ pub const FEE_HISTORY_PERCENTILES_MAX: usize = 100;
 pub const STORAGE_VALUES_MAX: usize = 1_024;
 /// Keys one `heqi_getStateProof` may ask for.
 pub const STATE_PROOF_KEYS_MAX: usize = 64;
+/// Entries in one answer of `heqi_evidence`, each of about 1.5 kB.
+pub const EVIDENCE_RESULTS_MAX: usize = 256;
 /// Simulations and log searches that may wait for a turn.
 pub const SIMULATIONS_WAITING_MAX: usize = 1_024;
 /// Accounts and slots in the state overrides of one call.

@@ -144,6 +144,6 @@ fn refused(error: LogQueryError) -> RpcError {
             RpcError::invalid_params(error.to_string())
         }
         LogQueryError::Pruned { .. } => RpcError::new(code::PRUNED, error.to_string()),
-        LogQueryError::Chain(error) => RpcError::internal(error),
+        LogQueryError::Chain(error) => error.into(),
     }
 }

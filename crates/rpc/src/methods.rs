@@ -5,6 +5,7 @@ mod fees;
 mod filters;
 mod finality;
 mod node;
+mod operators;
 mod pool;
 mod simulation;
 mod state;
@@ -145,5 +146,6 @@ pub static METHODS: &[Method] = table! {
     Own 50 "heqi_getFinalityProof" finality::finality_proof;
     Own 50 "heqi_getStateProof" finality::state_proof;
     Own 10 "heqi_getValidators" finality::validators;
-    Own 10 "heqi_consensusState" finality::consensus_state;
+    Own 10 "heqi_consensusState" operators::consensus_state;
+    Own 50 "heqi_evidence" operators::evidence;
 };

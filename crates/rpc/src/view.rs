@@ -57,7 +57,7 @@ impl View {
             BlockId::Earliest => 0,
             BlockId::Number(number) => number,
             BlockId::Hash(hash) if hash == self.head.hash => self.head.number,
-            BlockId::Hash(hash) => match self.chain().number(hash).map_err(RpcError::internal)? {
+            BlockId::Hash(hash) => match self.chain().number(hash)? {
                 Some(number) => number,
                 None => return Ok(None),
             },
@@ -81,7 +81,7 @@ impl View {
         if number > self.head.number {
             return Ok(None);
         }
-        self.chain().header(number).map_err(RpcError::internal)
+        Ok(self.chain().header(number)?)
     }
 
     /// Header of a block at or below the head, which must be in the store.
@@ -94,7 +94,7 @@ impl View {
         if number > self.head.number {
             return Ok(None);
         }
-        self.chain().hash(number).map_err(RpcError::internal)
+        Ok(self.chain().hash(number)?)
     }
 
     /// A visible block.
@@ -102,7 +102,7 @@ impl View {
         if number > self.head.number {
             return Ok(None);
         }
-        self.chain().block(number).map_err(RpcError::internal)
+        Ok(self.chain().block(number)?)
     }
 
     /// A visible block with what its execution found out.
@@ -111,8 +111,8 @@ impl View {
             return Ok(None);
         };
         let missing = |what| RpcError::internal(format_args!("block {number} has no {what}"));
-        let receipts = self.chain().receipts(number).map_err(RpcError::internal)?;
-        let senders = self.chain().senders(number).map_err(RpcError::internal)?;
+        let receipts = self.chain().receipts(number)?;
+        let senders = self.chain().senders(number)?;
         let receipts = receipts.ok_or_else(|| missing("receipts"))?;
         let senders = senders.ok_or_else(|| missing("senders"))?;
         let count = block.transactions().len();
@@ -124,7 +124,7 @@ impl View {
 
     /// Place of a visible transaction.
     pub fn transaction(&self, hash: B256) -> Result<Option<TxLocation>, RpcError> {
-        let place = self.chain().transaction(hash).map_err(RpcError::internal)?;
+        let place = self.chain().transaction(hash)?;
         Ok(place.filter(|place| place.number <= self.head.number))
     }
 

@@ -64,6 +64,9 @@ impl Config {
         if let History::Blocks(blocks) = self.history_blocks {
             range_u64("history_blocks", blocks, 1, 1_000_000_000)?;
         }
+        if let Some(blocks) = self.retained_blocks.blocks() {
+            range_u64("retained_blocks", blocks, 1_000, 1_000_000_000)?;
+        }
         range("rpc.connections_max", self.rpc.connections_max, 1, 65_536)?;
         range("rpc.requests_max", self.rpc.requests_max, 1, 65_536)?;
         range("rpc.websockets_max", self.rpc.websockets_max, 0, 65_536)?;
@@ -80,11 +83,26 @@ impl Config {
         range("runtime.rpc_threads", self.runtime.rpc_threads, 0, 256)?;
         range("runtime.worker_threads", self.runtime.worker_threads, 0, 256)?;
         range("runtime.cache_bytes", self.runtime.cache_bytes, 4 * MIB, 65_536 * MIB)?;
+        self.check_storage()?;
         if self.p2p.listen.port() == 0 {
             return mistake("p2p.listen", "has port 0: the peers need a fixed one".into());
         }
         match self.p2p.listen == self.rpc.listen {
             true => mistake("p2p.listen", "is the same address as `rpc.listen`".into()),
+            false => Ok(()),
+        }
+    }
+
+    fn check_storage(&self) -> Result<(), Mistake> {
+        const BYTES: u64 = MIB as u64;
+        let (warning, reserve) = (self.storage.disk_warning_bytes, self.storage.disk_reserve_bytes);
+        range_u64("storage.disk_reserve_bytes", reserve, 32 * BYTES, 512 * 1024 * BYTES)?;
+        range_u64("storage.disk_warning_bytes", warning, 64 * BYTES, 1024 * 1024 * BYTES)?;
+        match warning / 2 < reserve {
+            true => {
+                let cause = format!("is {warning}, less than twice storage.disk_reserve_bytes");
+                mistake("storage.disk_warning_bytes", cause)
+            }
             false => Ok(()),
         }
     }

@@ -86,6 +86,20 @@ pub const CONFIG_KEYS: &[ConfigKey] = &[
         "可查询多少个区块之前的历史状态；\"archive\" 表示全部保留。调小会丢弃旧状态，调大不能找回。",
     ),
     key(
+        "retained_blocks",
+        "\"all\"",
+        "blocks, 1000 to 1000000000, or \"all\"",
+        "How many blocks keep transactions, receipts and logs; older ones are deleted while the node runs. Headers, certificates and validator sets stay for ever. A number also bounds what a peer that is behind can fetch from this node.",
+        "保留多少个区块的交易、收据和日志；更早的在节点运行中删除。区块头、证书和验证者集合永久保留。设为数字时，落后的节点能从本节点获取的区块也受此限制。",
+    ),
+    key(
+        "join",
+        "\"auto\"",
+        "\"auto\", \"replay\" or \"state-sync\"",
+        "How a node with an empty data folder comes to the present: by fetching the state of a recent block (\"state-sync\"), by executing every block (\"replay\", needs a peer that keeps all of them), or by what the distance asks for (\"auto\": state sync from 200 blocks or an epoch on). A folder that is not empty ignores it.",
+        "数据文件夹为空的节点如何追上当前区块：获取某个近期区块的状态（\"state-sync\"）；逐块执行（\"replay\"，需要有节点保留全部区块）；或按差距自动选择（\"auto\"：落后 200 个区块或一个纪元起使用状态同步）。文件夹不为空时忽略此项。",
+    ),
+    key(
         "p2p.listen",
         "\"127.0.0.1:30545\"",
         "address with port",
@@ -245,6 +259,20 @@ pub const CONFIG_KEYS: &[ConfigKey] = &[
         "bytes, 4194304 to 68719476736",
         "Page cache of the ledger's stores.",
         "账本存储的页缓存。",
+    ),
+    key(
+        "storage.disk_warning_bytes",
+        "4294967296",
+        "bytes, 67108864 to 1099511627776",
+        "Free space below which logs, /readyz?verbose and metrics warn. At least twice the reserve; a week's growth is a good value.",
+        "可用空间低于此值时，日志、/readyz?verbose 和指标发出警告。至少为预留空间的两倍；建议设为一周的增长量。",
+    ),
+    key(
+        "storage.disk_reserve_bytes",
+        "134217728",
+        "bytes, 33554432 to 549755813888",
+        "Free space below which a running node stops in good order (exit code 5). A node starts only with 64 MiB more.",
+        "可用空间低于此值时，运行中的节点正常停止（退出码 5）。启动时需要再多 64 MiB。",
     ),
     key(
         "log.format",

@@ -11,7 +11,8 @@ mod values;
 pub use address::PeerAddress;
 pub use keys::{CONFIG_KEYS, ConfigKey, ReferenceLanguage, reference};
 pub use values::{
-    Config, History, LogConfig, LogFormat, P2pConfig, Peer, PoolConfig, RpcConfig, RuntimeConfig,
+    Config, History, Join, LogConfig, LogFormat, P2pConfig, Peer, PoolConfig, Retention, RpcConfig,
+    RuntimeConfig, StorageConfig,
 };
 
 /// Longest configuration file that is read, bytes.

@@ -110,7 +110,9 @@ fn wrong_types_name_key_and_line() {
         ("data_dir = 5", "`data_dir`: invalid type: integer `5`"),
         ("history_blocks = \"all\"", "a number of blocks or \"archive\""),
         ("history_blocks = -1", "`history_blocks`: invalid value"),
+        ("retained_blocks = \"archive\"", "a number of blocks or \"all\""),
         ("history_blocks = 1.5", "`history_blocks`: invalid type"),
+        ("join = \"fast\"", "`join`: unknown variant `fast`"),
         ("rpc = 5", "`rpc`: invalid type"),
         ("[rpc]\nlisten = \"nowhere\"", "`rpc.listen`: invalid socket address"),
         ("[rpc]\nconnections_max = -1", "`rpc.connections_max`"),
@@ -143,6 +145,7 @@ fn values_out_of_range_name_the_range() {
     let peer = format!("[[p2p.peers]]\norganisation = \"B\"\nkey = \"{key}\"\naddress = \"h:1\"\n");
     for (line, words) in [
         ("history_blocks = 0", "`history_blocks` is 0, allowed are 1 to 1000000000"),
+        ("retained_blocks = 999", "`retained_blocks` is 999, allowed are 1000 to 1000000000"),
         ("[rpc]\nconnections_max = 0", "`rpc.connections_max` is 0, allowed are 1 to 65536"),
         ("[rpc]\nrequest_timeout_ms = 1", "`rpc.request_timeout_ms` is 1, allowed are 100"),
         ("[rpc]\nallowed_hosts = [\"a b\"]", "`rpc.allowed_hosts` has an entry"),

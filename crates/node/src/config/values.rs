@@ -21,6 +21,10 @@ pub struct Config {
     pub organisation: String,
     /// How far back old state is kept.
     pub history_blocks: History,
+    /// How many blocks keep body and receipts.
+    pub retained_blocks: Retention,
+    /// How a node with an empty folder comes to the present.
+    pub join: Join,
     /// Network between nodes.
     pub p2p: P2pConfig,
     /// JSON-RPC, WebSocket, health and metrics.
@@ -29,6 +33,8 @@ pub struct Config {
     pub pool: PoolConfig,
     /// Threads.
     pub runtime: RuntimeConfig,
+    /// Disk.
+    pub storage: StorageConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -41,13 +47,28 @@ impl Default for Config {
             node_key_file: "node-key.pem".into(),
             organisation: String::new(),
             history_blocks: History::Blocks(10_000),
+            retained_blocks: Retention::All,
+            join: Join::Auto,
             p2p: P2pConfig::default(),
             rpc: RpcConfig::default(),
             pool: PoolConfig::default(),
             runtime: RuntimeConfig::default(),
+            storage: StorageConfig::default(),
             log: LogConfig::default(),
         }
     }
+}
+
+/// `join`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Join {
+    /// State sync where the network is far ahead, else replay.
+    Auto,
+    /// Executes every block.
+    Replay,
+    /// State sync, however short the chain is.
+    StateSync,
 }
 
 /// `history_blocks`.
@@ -95,6 +116,65 @@ impl Serialize for History {
         match self {
             Self::Blocks(count) => serializer.serialize_u64(*count),
             Self::Archive => serializer.serialize_str("archive"),
+        }
+    }
+}
+
+/// `retained_blocks`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// Bodies and receipts of this many blocks.
+    Blocks(u64),
+    /// Those of every block.
+    All,
+}
+
+impl Retention {
+    /// The number of blocks, `None` for all.
+    pub fn blocks(self) -> Option<u64> {
+        match self {
+            Self::Blocks(blocks) => Some(blocks),
+            Self::All => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Retention {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Retention;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of blocks or \"all\"")
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Retention, E> {
+                u64::try_from(value)
+                    .map(Retention::Blocks)
+                    .map_err(|_| E::invalid_value(serde::de::Unexpected::Signed(value), &self))
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Retention, E> {
+                Ok(Retention::Blocks(value))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Retention, E> {
+                match value {
+                    "all" => Ok(Retention::All),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(value), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl Serialize for Retention {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Blocks(count) => serializer.serialize_u64(*count),
+            Self::All => serializer.serialize_str("all"),
         }
     }
 }
@@ -243,6 +323,22 @@ fn or_processors(threads: usize) -> usize {
     match threads {
         0 => std::thread::available_parallelism().map_or(2, usize::from).max(2),
         given => given,
+    }
+}
+
+/// `[storage]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StorageConfig {
+    /// Free space below which operators are warned, bytes.
+    pub disk_warning_bytes: u64,
+    /// Free space below which a running node stops in good order, bytes.
+    pub disk_reserve_bytes: u64,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self { disk_warning_bytes: 4 * 1024 * 1024 * 1024, disk_reserve_bytes: 128 * 1024 * 1024 }
     }
 }
 

@@ -29,6 +29,7 @@ fn serving(observe: impl Observe) -> Serving {
         router: Router::new().route("/", axum::routing::post(|| async { "answer" })),
         observe: Arc::new(observe),
         heartbeat_ms: 15_000,
+        library_metrics: Arc::new(|| "library_metric 1\n# EOF\n".into()),
     }
 }
 
@@ -62,6 +63,18 @@ async fn a_starting_node_lives_and_is_not_ready() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(body.contains("node is starting"), "{body}");
     assert_eq!(call(&state, "GET", "/metrics").await.0, StatusCode::OK);
+    let library = call(&state, "GET", "/metrics/library").await;
+    assert_eq!(library.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn library_metrics_are_bounded() {
+    let state = Arc::new(NodeState::new("Bank A"));
+    let mut served = serving(Fixed(healthy()));
+    served.library_metrics = Arc::new(|| "x".repeat(LIBRARY_METRICS_BYTES_MAX + 1));
+    state.serve(served);
+    let (status, text) = call(&state, "GET", "/metrics/library").await;
+    assert_eq!(status, StatusCode::INSUFFICIENT_STORAGE, "{text:.80}");
 }
 
 #[tokio::test]
@@ -72,10 +85,17 @@ async fn a_running_node_is_ready_until_it_stops() {
     assert_eq!(call(&state, "POST", "/").await, (StatusCode::OK, "answer".into()));
     let (_, text) = call(&state, "GET", "/metrics").await;
     assert!(text.contains("heqi_chain_height 7") && text.ends_with("# EOF\n"), "{text}");
-    state.set_store(StoreHealth { free_bytes: Some(1), write_error: Some("read-only".into()) });
+    state.set_store(StoreHealth {
+        free_bytes: Some(1),
+        write_error: Some("read-only".into()),
+        ..StoreHealth::default()
+    });
     let (status, body) = call(&state, "GET", "/readyz?verbose=1").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(body.contains("store_not_writable"), "{body}");
+    assert!(body.contains("disk_low") && body.contains("\"free_bytes\":1"), "{body}");
+    let (status, text) = call(&state, "GET", "/metrics/library").await;
+    assert_eq!((status, text), (StatusCode::OK, "library_metric 1\n# EOF\n".into()));
     state.set_store(StoreHealth::default());
     state.stopping();
     assert_eq!(call(&state, "GET", "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);

@@ -1,7 +1,7 @@
-//! Heqi's own methods: proofs that a stranger can check, and where consensus stands.
+//! Heqi's own methods: proofs that a stranger can check.
 
 use alloy_primitives::{Address, hex};
-use ledger_api::{StateProofItem, ValidatorInfo, ValidatorStatus};
+use ledger_api::{StateProofItem, ValidatorInfo};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use state::{StateKey, StateValue};
@@ -17,7 +17,7 @@ use crate::{
     service::Context,
 };
 
-fn validator(info: &ValidatorInfo) -> Value {
+pub(crate) fn validator(info: &ValidatorInfo) -> Value {
     json!({ "key": info.key.to_string(), "organisation": info.organisation })
 }
 
@@ -170,28 +170,4 @@ pub async fn validators(context: &Context, params: &Params) -> Result<Value, Rpc
         "validators": validators_json(&validators),
         "quorum": quantity(quorum(validators.len())),
     }))
-}
-
-/// `heqi_consensusState`.
-pub async fn consensus_state(context: &Context, _: &Params) -> Result<Value, RpcError> {
-    let status = context.service.ledger.consensus_status().await;
-    let key = |key: Option<ValidatorKey>| key.map(|key| key.to_string());
-    Ok(json!({
-        "epoch": quantity(status.epoch),
-        "view": quantity(status.view),
-        "finalizedHeight": quantity(status.finalized_height),
-        "voting": status.voting,
-        "ownKey": key(status.own_key),
-        "leader": key(status.leader),
-        "validators": status.validators.iter().map(validator_status).collect::<Vec<_>>(),
-        "quorum": quantity(status.quorum),
-        "stalled": status.stalled,
-    }))
-}
-
-fn validator_status(status: &ValidatorStatus) -> Value {
-    let mut object = validator(&status.validator);
-    object["connected"] = json!(status.connected);
-    object["lastVoteMillis"] = json!(status.last_vote_ms.map(quantity));
-    object
 }

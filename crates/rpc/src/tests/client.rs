@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope, TxLegacy};
 use alloy_eips::Encodable2718 as _;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
+use chain::ChainOptions;
 use k256::ecdsa::SigningKey;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -116,6 +117,17 @@ impl Server {
         let ledger = TestLedger::start(genesis(fee_mode, rich().address())).await;
         let mut config = RpcConfig::default();
         change(&mut config);
+        Self::serve(ledger, config).await
+    }
+
+    /// Over a ledger whose bodies below the newest `blocks` are deleted.
+    pub async fn retaining(blocks: u64) -> Self {
+        let options = ChainOptions { retained_blocks: Some(blocks), ..ChainOptions::default() };
+        let genesis = genesis(FeeMode::Free, rich().address());
+        Self::serve(TestLedger::start_with(genesis, options).await, RpcConfig::default()).await
+    }
+
+    async fn serve(ledger: Arc<TestLedger>, config: RpcConfig) -> Self {
         let mut registry = Registry::default();
         let metrics = RpcMetrics::register(&mut registry);
         let (stop, stopping) = watch::channel(false);

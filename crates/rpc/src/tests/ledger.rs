@@ -15,16 +15,16 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use execution::{BlockEnvironment, BlockExecutor, BlockOutcome, BuildLimits, Mode};
 use futures::future::BoxFuture;
 use ledger_api::{
-    ConsensusStatus, FinalityProof, Head, Ledger, LedgerError, StateProof, StateProofItem,
-    ValidatorInfo,
+    ClockOffset, ConsensusStatus, FinalityProof, Head, Ledger, LedgerError, Standing,
+    StandingState, StateProof, StateProofItem, StoreHeights, ValidatorInfo, ValidatorStatus,
 };
 use pool::{Origin, Pool, PoolConfig, Refusal};
 use state::{StateError, StateKey, StateReader, StateValue};
 use tokio::sync::watch;
 use types::{
-    AllocatedAccount, Block, Certificate, DatabaseCommitment, Extension, FeeMode, Genesis,
-    GenesisValidator, Header, Parameters, Profile, StateCommitment, Transaction, ValidatorKey,
-    ValidatorSignature,
+    AllocatedAccount, Block, Certificate, DatabaseCommitment, Evidence, Extension, FeeMode,
+    Genesis, GenesisValidator, Header, Parameters, Profile, SignedVote, StateCommitment,
+    Transaction, ValidatorKey, ValidatorSignature, VoteKind,
 };
 
 pub const CHAIN_ID: u64 = 20_771;
@@ -64,6 +64,19 @@ fn validator() -> SigningKey {
 fn validator_info() -> ValidatorInfo {
     let key = ValidatorKey(validator().verifying_key().to_bytes());
     ValidatorInfo { key, organisation: "harbour".into() }
+}
+
+fn absent_info() -> ValidatorInfo {
+    ValidatorInfo { key: ValidatorKey([9; 32]), organisation: "pier".into() }
+}
+
+fn validator_status(
+    validator: ValidatorInfo,
+    connected: bool,
+    clock_ms: Option<i64>,
+) -> ValidatorStatus {
+    let clock = clock_ms.map(|median_ms| ClockOffset { median_ms, samples: 3 });
+    ValidatorStatus { validator, connected, last_vote_ms: None, votes_seen: 0, clock }
 }
 
 fn contract(code: &str) -> AllocatedAccount {
@@ -112,9 +125,14 @@ fn commitment(height: u64) -> StateCommitment {
 impl TestLedger {
     /// With blocks 0 and 1.
     pub async fn start(genesis: Genesis) -> Arc<Self> {
+        Self::start_with(genesis, ChainOptions::default()).await
+    }
+
+    /// With blocks 0 and 1 and settings of the chain store.
+    pub async fn start_with(genesis: Genesis, options: ChainOptions) -> Arc<Self> {
         genesis.check().unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let chain = ChainStore::open(directory.path(), ChainOptions::default()).unwrap();
+        let chain = ChainStore::open(directory.path(), options).unwrap();
         let block = genesis.block(commitment(0)).unwrap();
         chain
             .append(&FinalizedBlock {
@@ -224,7 +242,11 @@ impl TestLedger {
             Head { number: block.number(), hash: block.hash(), time_ms: block.extension().time_ms };
         let senders = included.iter().map(|transaction| transaction.sender()).collect();
         self.chain
-            .append(&FinalizedBlock { block: Arc::new(block), receipts: outcome.receipts, senders })
+            .append(&FinalizedBlock {
+                block: Arc::new(block),
+                receipts: outcome.receipts.to_vec(),
+                senders,
+            })
             .unwrap();
         head
     }
@@ -362,6 +384,20 @@ impl Ledger for TestLedger {
                 voting: true,
                 own_key: Some(validator_info().key),
                 quorum: 1,
+                leader: Some(validator_info().key),
+                validators: vec![
+                    validator_status(validator_info(), true, None),
+                    validator_status(absent_info(), false, Some(-40)),
+                ],
+                standing: Standing { state: StandingState::NoQuorum, detail: "alone".into() },
+                heights: StoreHeights {
+                    consensus: 50,
+                    state: 50,
+                    history: 50,
+                    chain: 50,
+                    certificates: 10,
+                },
+                others_ahead_ms: Some(-40),
                 ..Default::default()
             }
         })
@@ -376,5 +412,26 @@ impl TestLedger {
     /// Hash of the newest visible block.
     pub fn head_hash(&self) -> B256 {
         self.head.borrow().hash
+    }
+
+    /// Keeps two conflicting votes of the validator.
+    pub fn keep_evidence(&self) -> Evidence {
+        let vote = |kind, block_hash: Option<B256>| {
+            let message = Bytes::from(format!("{kind:?} {block_hash:?}").into_bytes());
+            let signature = validator().sign(&message).to_bytes();
+            SignedVote { kind, block_hash, parent_view: 8, message, signature }
+        };
+        let evidence = Evidence {
+            validator: validator_info().key,
+            epoch: 2,
+            view: 9,
+            seen_ms: 5,
+            votes: [
+                vote(VoteKind::Nullify, None),
+                vote(VoteKind::Finalize, Some(B256::repeat_byte(4))),
+            ],
+        };
+        assert!(self.chain.put_evidence(&evidence).unwrap());
+        evidence
     }
 }

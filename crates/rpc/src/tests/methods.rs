@@ -4,6 +4,7 @@ use std::{collections::HashSet, sync::atomic::Ordering};
 
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use ed25519_dalek::{Signature, VerifyingKey};
+use ledger_api::Ledger as _;
 use serde_json::{Value, json};
 use types::{Extension, FeeMode, decode_header};
 
@@ -111,6 +112,49 @@ async fn old_states_are_read_pruned_ones_and_unknown_blocks_told_apart() {
         let (code, message) = server.error(method, params).await;
         assert!(code == 4444 && message.contains("pruned"), "{method}: {code} {message}");
     }
+}
+
+#[tokio::test]
+async fn pruned_blocks_are_refused_by_name_and_unknown_ones_are_null() {
+    let server = Server::retaining(3).await;
+    let mut hashes = Vec::new();
+    for nonce in 0..8u64 {
+        let call = poor().call(nonce, LOGGER, &U256::from(nonce + 1).to_be_bytes::<32>());
+        hashes.push(server.send(call).await);
+        server.ledger.mine().await;
+    }
+    // Blocks 0 to 9; the newest four have their bodies.
+    let hash = server.ledger.chain().hash(4).unwrap().unwrap();
+    let unknown = B256::repeat_byte(0x77);
+    for (method, pruned, absent) in [
+        ("eth_getBlockByNumber", json!(["0x4", false]), json!(["0x44", false])),
+        ("eth_getBlockByHash", json!([hash, true]), json!([unknown, true])),
+        ("eth_getBlockReceipts", json!(["0x4"]), json!(["0x44"])),
+        ("eth_getBlockTransactionCountByNumber", json!(["0x4"]), json!(["0x44"])),
+        ("eth_getTransactionByBlockHashAndIndex", json!([hash, "0x0"]), json!([unknown, "0x0"])),
+    ] {
+        let (code, message) = server.error(method, pruned).await;
+        assert_eq!(code, 4444, "{method}: {message}");
+        assert!(message.starts_with("pruned history unavailable"), "{method}: {message}");
+        assert!(message.contains("block 6"), "{method}: {message}");
+        assert_eq!(server.ok(method, absent).await, Value::Null, "{method}");
+    }
+    for (range, oldest) in [
+        (json!([{ "fromBlock": "0x4", "toBlock": "latest" }]), "6"),
+        (json!([{ "blockHash": hash }]), "6"),
+    ] {
+        let (code, message) = server.error("eth_getLogs", range).await;
+        assert!(code == 4444 && message.contains(oldest), "{code} {message}");
+    }
+    let kept = server.ok("eth_getLogs", json!([{ "fromBlock": "0x6" }])).await;
+    assert_eq!(kept.as_array().unwrap().len(), 4);
+    // A transaction's hash does not tell pruned from unknown.
+    for method in ["eth_getTransactionByHash", "eth_getTransactionReceipt"] {
+        assert_eq!(server.ok(method, json!([hashes[0]])).await, Value::Null);
+        assert_ne!(server.ok(method, json!([hashes[7]])).await, Value::Null);
+    }
+    // Block 0 stays.
+    assert_ne!(server.ok("eth_getBlockByNumber", json!(["0x0", true])).await, Value::Null);
 }
 
 #[tokio::test]
@@ -276,4 +320,34 @@ async fn a_finality_proof_can_be_checked_by_a_stranger() {
     );
     let many = json!([vec![json!({ "address": READER }); 65]]);
     assert_eq!(server.error("heqi_getStateProof", many).await.0, -32005);
+}
+
+#[tokio::test]
+async fn operators_see_who_is_missing_and_evidence_that_a_stranger_can_check() {
+    let server = Server::start().await;
+    let state = server.ok("heqi_consensusState", json!([])).await;
+    let seen = &state["validators"][1];
+    assert_eq!((&seen["organisation"], &seen["connected"]), (&json!("pier"), &json!(false)));
+    assert_eq!((&seen["clockAheadMillis"], &seen["clockSamples"]), (&json!(-40), &json!("0x3")));
+    assert_eq!((&seen["lastVoteMillis"], &seen["votesSeen"]), (&json!(null), &json!("0x0")));
+    assert_eq!(state["leader"]["organisation"], "harbour");
+    assert_eq!((&state["state"], &state["othersAheadMillis"]), (&json!("no_quorum"), &json!(-40)));
+    assert_eq!(state["heights"]["behind"], json!({ "store": "certificates", "blocks": "0x28" }));
+    assert_eq!(server.ok("heqi_evidence", json!([])).await, json!([]));
+
+    let entry = server.ledger.keep_evidence();
+    let found = server.ok("heqi_evidence", json!([1])).await;
+    let entry_seen = &found[0];
+    assert_eq!(entry_seen["organisation"], "harbour");
+    assert_eq!((&entry_seen["epoch"], &entry_seen["view"]), (&json!("0x2"), &json!("0x9")));
+    assert_eq!(entry_seen["votes"][0]["kind"], "nullify");
+    assert_eq!(entry_seen["votes"][0]["blockHash"], json!(null));
+    assert_eq!(entry_seen["votes"][1]["blockHash"], json!(entry.votes[1].block_hash));
+    let key: [u8; 32] = bytes(&entry_seen["key"]).try_into().unwrap();
+    let key = VerifyingKey::from_bytes(&key).unwrap();
+    for vote in entry_seen["votes"].as_array().unwrap() {
+        let signature = Signature::from_slice(&bytes(&vote["signature"])).unwrap();
+        key.verify_strict(&bytes(&vote["signedBytes"]), &signature).unwrap();
+    }
+    assert_eq!(server.error("heqi_evidence", json!([257])).await.0, -32005);
 }

@@ -1,6 +1,6 @@
 //! A network of nodes, and what tests do to it.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc, time::Duration};
 
 use alloy_primitives::{Address, B256, Bytes};
 use commonware_cryptography::Signer as _;
@@ -14,10 +14,18 @@ use ledger_api::Ledger;
 use tempfile::TempDir;
 use types::{Genesis, GenesisValidator, Parameters, Profile};
 
-use crate::{Node, node::identity};
+use crate::{
+    Node,
+    byzantine::{Forger, Sets},
+    machine::Machine,
+    node::{Boot, Starting, identity, public_key},
+    wires::Wires,
+};
 
 /// Simulated time after which a run counts as stuck.
 const RUN_MAX: Duration = Duration::from_secs(3_600);
+/// Chain id of every simulated ledger.
+pub const CHAIN_ID: u64 = 90_210;
 /// Start of the deterministic clock: block times follow it.
 const GENESIS_TIME_MS: u64 = 1;
 
@@ -36,10 +44,27 @@ pub struct Network {
     pub nodes: BTreeMap<u64, Node>,
     /// The genesis file.
     pub genesis: Genesis,
-    oracle: Oracle<PublicKey, deterministic::Context>,
+    /// The simulated network.
+    pub oracle: Oracle<PublicKey, deterministic::Context>,
+    /// Where messages are cut, lost, doubled and overtaken.
+    pub wires: Wires,
+    /// The validators of each epoch, as the nodes enter them.
+    pub sets: Sets,
+    /// How many blocks keep their bodies on nodes that are started from now on, `None` for all.
+    pub retained_blocks: Option<u64>,
+    /// How nodes that are started from now on come to the present with an empty folder.
+    pub join: engine::Join,
     seeds: Vec<u64>,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     starts: u64,
+}
+
+/// A folder for the chain stores of a network: in memory where the system has such a place.
+pub fn temporary_folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let builder = tempfile::Builder::new();
+    let created = if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() };
+    created.expect("a temporary folder can be made")
 }
 
 /// Runs `test` in the deterministic runtime; answers the digest of everything that happened.
@@ -59,7 +84,7 @@ pub fn run<F: Future<Output = ()>>(
 pub fn genesis(validators: &[u64], parameters: Parameters, validator_admin: Address) -> Genesis {
     Genesis {
         format: 1,
-        chain_id: 90_210,
+        chain_id: CHAIN_ID,
         ledger_id: 0,
         profile: Profile::Dev,
         time_ms: GENESIS_TIME_MS,
@@ -80,25 +105,7 @@ pub fn genesis(validators: &[u64], parameters: Parameters, validator_admin: Addr
 impl Network {
     /// A network of `seeds`, all on good links, all running.
     pub async fn start(context: deterministic::Context, genesis: Genesis, seeds: &[u64]) -> Self {
-        let config = NetworkConfig {
-            max_size: engine::message_bytes_max(),
-            max_peers_per_set: NZUsize!(16),
-            disconnect_on_block: true,
-            tracked_peer_sets: NZUsize!(4),
-        };
-        let keys: Vec<PublicKey> = seeds.iter().map(|seed| identity(*seed).public_key()).collect();
-        let (network, oracle) =
-            SimulatedNetwork::new_with_peers(context.child("network"), config, keys).await;
-        network.start();
-        let mut network = Self {
-            context,
-            nodes: BTreeMap::new(),
-            genesis,
-            oracle,
-            seeds: seeds.to_vec(),
-            folder: tempfile::tempdir().unwrap(),
-            starts: 0,
-        };
+        let mut network = Self::over(context, genesis, seeds, Arc::new(temporary_folder())).await;
         network.link(&[seeds], GOOD).await;
         for seed in seeds {
             network.boot(*seed).await;
@@ -106,22 +113,74 @@ impl Network {
         network
     }
 
+    /// A network of `seeds` over what an earlier one left in `folder`, neither linked nor started.
+    pub async fn over(
+        context: deterministic::Context,
+        genesis: Genesis,
+        seeds: &[u64],
+        folder: Arc<TempDir>,
+    ) -> Self {
+        let config = NetworkConfig {
+            max_size: engine::message_bytes_max(),
+            max_peers_per_set: NZUsize!(16),
+            disconnect_on_block: true,
+            tracked_peer_sets: NZUsize!(4),
+        };
+        let keys: Vec<PublicKey> = seeds.iter().map(|seed| public_key(*seed)).collect();
+        let (network, oracle) =
+            SimulatedNetwork::new_with_peers(context.child("network"), config, keys).await;
+        network.start();
+        Self {
+            context,
+            nodes: BTreeMap::new(),
+            genesis,
+            oracle,
+            wires: Wires::new(0),
+            sets: Sets::default(),
+            seeds: seeds.to_vec(),
+            folder,
+            retained_blocks: None,
+            join: engine::Join::Replay,
+            starts: 0,
+        }
+    }
+
     /// Starts a node over what its last run left behind.
     pub async fn boot(&mut self, seed: u64) {
+        let boot = self.next_life(seed, Machine::default(), None);
+        self.nodes.insert(seed, Node::start(boot).await);
+    }
+
+    /// Starts a node without waiting for it.
+    pub async fn launch(
+        &mut self,
+        seed: u64,
+        machine: Machine,
+        forger: Option<Arc<Forger>>,
+    ) -> Starting {
+        Starting::launch(self.next_life(seed, machine, forger)).await
+    }
+
+    fn next_life(&mut self, seed: u64, machine: Machine, forger: Option<Arc<Forger>>) -> Boot {
         self.starts += 1;
         let context = self
             .context
             .child("node")
             .with_attribute("seed", seed)
             .with_attribute("start", self.starts);
-        let node = Node::start(
+        Boot {
             context,
-            self.oracle.clone(),
+            oracle: self.oracle.clone(),
+            wires: self.wires.clone(),
+            sets: self.sets.clone(),
             seed,
-            self.genesis.clone(),
-            self.folder.path(),
-        );
-        self.nodes.insert(seed, node.await);
+            genesis: self.genesis.clone(),
+            folder: self.folder.path().to_owned(),
+            machine,
+            forger,
+            retained_blocks: self.retained_blocks,
+            join: self.join,
+        }
     }
 
     /// Kills a node.
@@ -133,7 +192,7 @@ impl Network {
     pub async fn link(&mut self, groups: &[&[u64]], link: Link) {
         for from in &self.seeds {
             for to in self.seeds.iter().filter(|to| *to != from) {
-                let (a, b) = (identity(*from).public_key(), identity(*to).public_key());
+                let (a, b) = (public_key(*from), public_key(*to));
                 let _ = self.oracle.remove_link(a.clone(), b.clone()).await;
                 let linked = groups.iter().any(|group| group.contains(from) && group.contains(to));
                 if linked {

@@ -1,104 +1,206 @@
 //! One node of a simulated network.
 
-use std::{path::Path, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
-use commonware_consensus::types::Epoch;
 use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
 use commonware_p2p::simulated::Oracle;
 use commonware_runtime::{Handle, Spawner as _, Supervisor as _, deterministic};
 use commonware_utils::NZUsize;
-use consensus::{PeerSets, PublicKey, validator_key};
+use consensus::{PublicKey, validator_key};
 use engine::{Config, Mesh, channel, quota};
+use futures::channel::oneshot;
 use ledger_api::Ledger;
-use types::{Genesis, ValidatorKey, ValidatorSet};
+use types::{Genesis, ValidatorKey};
+
+use crate::{
+    byzantine::{Forger, Sets, Tamper, TamperedSender},
+    machine::{Host, Machine},
+    wires::{WireReceiver, Wires},
+};
 
 /// Identity number `seed`.
 pub fn identity(seed: u64) -> PrivateKey {
     PrivateKey::from_seed(seed)
 }
 
+/// Network key number `seed`.
+pub fn public_key(seed: u64) -> PublicKey {
+    identity(seed).public_key()
+}
+
 /// Consensus key number `seed`.
 pub fn validator(seed: u64) -> ValidatorKey {
-    validator_key(&identity(seed).public_key())
+    validator_key(&public_key(seed))
+}
+
+/// What a node starts with.
+pub struct Boot {
+    /// Context of this life.
+    pub context: deterministic::Context,
+    /// The simulated network.
+    pub oracle: Oracle<PublicKey, deterministic::Context>,
+    /// The network's wires.
+    pub wires: Wires,
+    /// Told the validators of each epoch that the node enters.
+    pub sets: Sets,
+    /// Number of the node.
+    pub seed: u64,
+    /// The genesis file.
+    pub genesis: Genesis,
+    /// Folder of the chain store.
+    pub folder: PathBuf,
+    /// Clock and disk.
+    pub machine: Machine,
+    /// Forges what the node proposes.
+    pub forger: Option<Arc<Forger>>,
+    /// How many blocks keep their bodies, `None` for all.
+    pub retained_blocks: Option<u64>,
+    /// How it comes to the present with an empty folder.
+    pub join: engine::Join,
+}
+
+/// Height of the first block that a node executed and applied since it was started.
+pub type FirstApplied = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
+
+/// A node on its way up.
+pub struct Starting {
+    /// Clock and disk.
+    pub machine: Machine,
+    ledger: oneshot::Receiver<(Arc<dyn Ledger>, FirstApplied)>,
+    task: Handle<()>,
 }
 
 /// What a test sees of a running node.
 pub struct Node {
     /// Read and submit handle.
     pub ledger: Arc<dyn Ledger>,
+    /// What it executed first.
+    pub first_applied: FirstApplied,
+    /// Clock and disk.
+    pub machine: Machine,
     task: Handle<()>,
 }
 
-/// The simulated network connects everybody for ever; links are cut by the tests.
-struct Everyone;
-
-impl PeerSets for Everyone {
-    fn track(&mut self, _epoch: Epoch, _validators: &ValidatorSet) {}
-}
-
-impl Node {
+impl Starting {
     /// Starts a node over what its last run left behind.
-    pub async fn start(
-        context: deterministic::Context,
-        oracle: Oracle<PublicKey, deterministic::Context>,
-        seed: u64,
-        genesis: Genesis,
-        folder: &Path,
-    ) -> Self {
-        let identity = identity(seed);
-        let control = oracle.control(identity.public_key());
-        let mut ends = Vec::new();
-        for number in [
-            channel::VOTES,
-            channel::CERTIFICATES,
-            channel::RESOLVER,
-            channel::BACKFILL,
-            channel::BLOCKS,
-            channel::STATE_SYNC,
-            channel::TRANSACTIONS,
-        ] {
-            ends.push(control.register(number, quota(number)).await.unwrap());
-        }
-        let mut ends = ends.into_iter();
-        let mut end = || ends.next().unwrap();
-        let mesh = Mesh {
-            votes: end(),
-            certificates: end(),
-            resolver: end(),
-            backfill: end(),
-            blocks: end(),
-            state_sync: end(),
-            transactions: end(),
-            provider: oracle.manager(),
-            blocker: control,
-            peer_sets: Everyone,
-        };
-        let config = Config {
-            genesis,
-            identity,
-            listen: "127.0.0.1:1".parse().unwrap(),
-            peers: Vec::new(),
-            chain_folder: folder.join(seed.to_string()),
-            chain_options: chain::ChainOptions::default(),
-            partition_prefix: format!("node-{seed}"),
-            pool: pool::PoolConfig::default(),
-            worker_threads: NZUsize!(1),
-            cache_pages: NZUsize!(256),
-            allow_private_addresses: true,
-        };
-        let (sender, receiver) = futures::channel::oneshot::channel();
-        let task = context.child("node").spawn(move |context| async move {
-            let running = engine::start_on(context, config, mesh).await.unwrap();
-            let _ = sender.send(running.ledger);
+    pub async fn launch(boot: Boot) -> Self {
+        let (config, mesh, seed) = (boot.config(), boot.mesh().await, boot.seed);
+        let machine = boot.machine.clone();
+        let (sender, ledger) = oneshot::channel();
+        let host = Host::new(boot.context.child("node"), boot.machine);
+        let task = host.spawn(move |host| async move {
+            let running = match engine::start_on(host, config, mesh).await {
+                Ok(running) => running,
+                Err(error) => panic!("node {seed} does not start: {error}"),
+            };
+            let _ = sender.send((running.ledger, running.first_applied));
             let ended = running.consensus.await;
             panic!("consensus of node {seed} ended: {ended:?}");
         });
-        Self { ledger: receiver.await.unwrap(), task }
+        Self { machine, ledger, task }
+    }
+
+    /// The node, if it is up.
+    pub fn up(mut self) -> Result<Node, Self> {
+        match self.ledger.try_recv() {
+            Ok(Some((ledger, first_applied))) => {
+                Ok(Node { ledger, first_applied, machine: self.machine, task: self.task })
+            }
+            // Still starting, or dead before it was up: the machine knows.
+            Ok(None) | Err(oneshot::Canceled) => Err(self),
+        }
+    }
+
+    /// The node, once it is up; `None` if it dies before.
+    pub async fn wait(self) -> Option<Node> {
+        let Self { machine, ledger, task } = self;
+        let (ledger, first_applied) = ledger.await.ok()?;
+        Some(Node { ledger, first_applied, machine, task })
+    }
+
+    /// Stops it.
+    pub async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+}
+
+impl Node {
+    /// Starts a node over what its last run left behind and waits until it is up.
+    pub async fn start(boot: Boot) -> Self {
+        Starting::launch(boot).await.wait().await.expect("a node that cannot start panics")
     }
 
     /// Stops the node without a word, in the middle of whatever it does.
     pub async fn kill(self) {
         self.task.abort();
         assert!(self.task.await.is_err(), "the node ended by itself");
+    }
+
+    /// Stops it, dead or alive.
+    pub async fn abort(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+}
+
+type NodeMesh = Mesh<
+    TamperedSender,
+    WireReceiver,
+    commonware_p2p::simulated::Manager<PublicKey, deterministic::Context>,
+    commonware_p2p::simulated::Control<PublicKey, deterministic::Context>,
+    Sets,
+>;
+
+impl Boot {
+    fn config(&self) -> Config {
+        Config {
+            genesis: self.genesis.clone(),
+            identity: identity(self.seed),
+            listen: "127.0.0.1:1".parse().expect("an address"),
+            peers: Vec::new(),
+            chain_folder: self.folder.join(self.seed.to_string()),
+            chain_options: chain::ChainOptions {
+                retained_blocks: self.retained_blocks,
+                ..chain::ChainOptions::default()
+            },
+            partition_prefix: format!("node-{}", self.seed),
+            pool: pool::PoolConfig::default(),
+            worker_threads: NZUsize!(1),
+            cache_pages: NZUsize!(256),
+            join: self.join,
+            allow_private_addresses: true,
+        }
+    }
+
+    async fn mesh(&self) -> NodeMesh {
+        Mesh {
+            votes: self.end(channel::VOTES).await,
+            certificates: self.end(channel::CERTIFICATES).await,
+            resolver: self.end(channel::RESOLVER).await,
+            backfill: self.end(channel::BACKFILL).await,
+            blocks: self.end(channel::BLOCKS).await,
+            state_sync: self.end(channel::STATE_SYNC).await,
+            transactions: self.end(channel::TRANSACTIONS).await,
+            history: self.end(channel::HISTORY).await,
+            provider: self.oracle.manager(),
+            blocker: self.oracle.control(public_key(self.seed)),
+            peer_sets: self.sets.clone(),
+        }
+    }
+
+    async fn end(&self, number: u64) -> (TamperedSender, WireReceiver) {
+        let key = public_key(self.seed);
+        let registered = self.oracle.control(key.clone()).register(number, quota(number)).await;
+        let (sender, receiver) = registered.expect("the simulated network runs");
+        let tamper = match &self.forger {
+            Some(forger) if number == channel::BLOCKS => Tamper::Blocks(Arc::clone(forger)),
+            Some(forger) if number == channel::VOTES => {
+                forger.vote_with(sender.clone());
+                Tamper::Votes(Arc::clone(forger))
+            }
+            _ => Tamper::Nothing,
+        };
+        (TamperedSender::new(sender, tamper), self.wires.receiver(key, receiver))
     }
 }

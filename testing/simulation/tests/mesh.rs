@@ -40,6 +40,7 @@ async fn start(
         pool: pool::PoolConfig::default(),
         worker_threads: NZUsize!(1),
         cache_pages: NZUsize!(256),
+        join: engine::Join::Auto,
         allow_private_addresses: true,
     };
     let context = context.child("node").with_attribute("seed", seed);

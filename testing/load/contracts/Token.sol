@@ -2,6 +2,7 @@
 pragma solidity ^0.8.24;
 
 /// An ordinary ERC-20 (EIP-20), with minting in bulk so that many accounts can be filled quickly.
+/// A token for measuring: it has no value, and anybody may fill holders that nobody has a key of.
 contract Token {
     string public constant name = "Load";
     string public constant symbol = "LOAD";
@@ -25,6 +26,31 @@ contract Token {
             emit Transfer(address(0), accounts[i], amount);
         }
         totalSupply += amount * accounts.length;
+    }
+
+    /// Address of a holder that only receives.
+    /// The last 20 bytes of keccak256(abi.encode(seed, index)), in scratch memory: loops stay cheap.
+    function holder(uint256 seed, uint256 index) public pure returns (address account) {
+        assembly ("memory-safe") {
+            mstore(0, seed)
+            mstore(32, index)
+            account := and(keccak256(0, 64), 0xffffffffffffffffffffffffffffffffffffffff)
+        }
+    }
+
+    /// Fills the holders from `start` on. No events: the log index would grow by each holder.
+    function mintRange(uint256 seed, uint256 start, uint256 count, uint256 amount) external {
+        for (uint256 i = start; i < start + count; i++) {
+            balanceOf[holder(seed, i)] += amount;
+        }
+        totalSupply += amount * count;
+    }
+
+    /// What the holders from `start` on hold together.
+    function sumRange(uint256 seed, uint256 start, uint256 count) external view returns (uint256 sum) {
+        for (uint256 i = start; i < start + count; i++) {
+            sum += balanceOf[holder(seed, i)];
+        }
     }
 
     function transfer(address to, uint256 amount) external returns (bool) {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::{
+    disk::{Stores, stores},
     network::NodeEntry,
     process::{disk_bytes, processor_micros, resident_bytes},
 };
@@ -29,6 +30,26 @@ pub struct Cost {
     pub disk_bytes_per_tx: Option<f64>,
 }
 
+/// Memory and disk of a node at one moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct Footprint {
+    /// Organisation.
+    pub name: String,
+    /// Resident memory (bytes).
+    pub rss_bytes: Option<u64>,
+    /// Disk by store (bytes).
+    pub stores: Option<Stores>,
+}
+
+/// Memory and disk of a node now.
+pub fn footprint(node: &NodeEntry) -> Footprint {
+    Footprint {
+        name: node.org.clone(),
+        rss_bytes: node.pid.and_then(|pid| resident_bytes(pid).ok()),
+        stores: node.data.as_deref().map(stores),
+    }
+}
+
 /// The counters of a node now.
 pub fn snapshot(node: &NodeEntry) -> Snapshot {
     Snapshot {
@@ -47,12 +68,19 @@ pub fn client() -> NodeEntry {
     }
 }
 
-/// What happened since a snapshot, per counted transaction.
-pub fn since(before: Snapshot, node: &NodeEntry, counted: usize, seconds: f64) -> Cost {
+/// What happened since a snapshot, per counted transaction. `used_us` is the processor time to count
+/// for a node that has died since.
+pub fn since(
+    before: Snapshot,
+    node: &NodeEntry,
+    used_us: Option<f64>,
+    counted: usize,
+    seconds: f64,
+) -> Cost {
     let after = snapshot(node);
     let grown = |from: Option<u64>, to: Option<u64>| Some(to?.saturating_sub(from?) as f64);
     let per_tx = |amount: Option<f64>| amount.filter(|_| counted > 0).map(|a| a / counted as f64);
-    let processor = grown(before.processor_us, after.processor_us);
+    let processor = grown(before.processor_us, after.processor_us).or(used_us);
     Cost {
         name: node.org.clone(),
         cpu_us_per_tx: per_tx(processor),

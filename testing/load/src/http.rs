@@ -45,7 +45,28 @@ impl Connection {
     /// No connection, a broken answer, a status other than 200, or no answer within 30 s. The
     /// connection is dropped then and opened anew by the next call.
     pub async fn post(&mut self, body: &[u8]) -> Result<Vec<u8>> {
-        let result = match timeout(EXCHANGE_TIMEOUT, self.exchange(body)).await {
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            self.authority,
+            body.len()
+        );
+        let mut request = Vec::with_capacity(head.len() + body.len());
+        request.extend_from_slice(head.as_bytes());
+        request.extend_from_slice(body);
+        self.request(&request).await
+    }
+
+    /// Reads the body at a path that begins with `/`.
+    ///
+    /// # Errors
+    /// See [`Self::post`].
+    pub async fn get(&mut self, path: &str) -> Result<Vec<u8>> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.authority);
+        self.request(request.as_bytes()).await
+    }
+
+    async fn request(&mut self, request: &[u8]) -> Result<Vec<u8>> {
+        let result = match timeout(EXCHANGE_TIMEOUT, self.exchange(request)).await {
             Ok(result) => result,
             Err(_) => Err(eyre!("no answer within {EXCHANGE_TIMEOUT:?}")),
         };
@@ -55,7 +76,7 @@ impl Connection {
         result.wrap_err_with(|| format!("request to {}", self.authority))
     }
 
-    async fn exchange(&mut self, body: &[u8]) -> Result<Vec<u8>> {
+    async fn exchange(&mut self, request: &[u8]) -> Result<Vec<u8>> {
         let stream = match &mut self.stream {
             Some(stream) => stream,
             empty => {
@@ -64,15 +85,7 @@ impl Connection {
                 empty.insert(BufReader::with_capacity(64 * 1024, stream))
             }
         };
-        let head = format!(
-            "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            self.authority,
-            body.len()
-        );
-        let mut request = Vec::with_capacity(head.len() + body.len());
-        request.extend_from_slice(head.as_bytes());
-        request.extend_from_slice(body);
-        stream.get_mut().write_all(&request).await?;
+        stream.get_mut().write_all(request).await?;
         let head = read_head(stream).await?;
         let body = read_body(stream, &head).await?;
         if head.close {
@@ -198,7 +211,7 @@ mod tests {
         let url = server(vec![plain, chunked.to_owned()]).await;
         let mut connection = Connection::new(&url).unwrap();
         assert_eq!(connection.post(b"x").await.unwrap(), b"ok");
-        assert_eq!(connection.post(b"x").await.unwrap(), b"abcd");
+        assert_eq!(connection.get("/metrics").await.unwrap(), b"abcd");
         // the server has closed the connection: one call fails, the next opens another
         assert!(connection.post(b"x").await.is_err());
         assert_eq!(connection.post(b"x").await.unwrap(), b"ok");

@@ -3,15 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use alloy_primitives::U256;
 use eyre::{Result, bail};
 use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::{
+    bench::Bench,
     costs::{self, Cost},
     distribution::Distribution,
-    phase::Bench,
+    phase::Settings,
     rpc::Node,
 };
 
@@ -36,7 +36,7 @@ pub async fn quiet_costs(bench: &Bench) -> Vec<Cost> {
     let nodes = &bench.description.nodes;
     let before: Vec<_> = nodes.iter().map(costs::snapshot).collect();
     sleep(QUIET).await;
-    let since = |(before, node)| costs::since(before, node, 0, QUIET.as_secs_f64());
+    let since = |(before, node)| costs::since(before, node, None, 0, QUIET.as_secs_f64());
     before.into_iter().zip(nodes).map(since).collect()
 }
 
@@ -46,36 +46,37 @@ pub async fn quiet_costs(bench: &Bench) -> Vec<Cost> {
 /// Transport, a refusal, a failed transaction, or no receipt within 30 s.
 pub async fn run(
     bench: &mut Bench,
+    settings: &Settings,
     rounds: usize,
     rest: Duration,
-    poll: Duration,
 ) -> Result<Distribution> {
-    let transfers = bench.sign(rounds).await?;
+    let recipe = bench.recipe(settings.workload).await?;
     let nodes = bench.description.nodes.clone();
     let mut latencies = Vec::with_capacity(rounds);
-    for (round, transfer) in transfers.iter().enumerate() {
+    for round in 0..rounds {
+        let signed = recipe.sign(round)?.signed;
         let mut sender = Node::new(&nodes[round % nodes.len()].rpc)?;
         let mut reader = Node::new(&nodes[(round + 1) % nodes.len()].rpc)?;
         sleep(rest).await;
         let start = Instant::now();
-        if let Err(refusal) = sender.submit(&[&transfer.signed.raw]).await?.remove(0) {
+        if let Err(refusal) = sender.submit(&[&signed.raw]).await?.remove(0) {
             bail!("refused: {}", refusal.message);
         }
         loop {
-            if let Some(receipt) = reader.receipt(transfer.signed.hash).await? {
+            if let Some(receipt) = reader.receipt(signed.hash).await? {
                 if receipt.status.to::<u64>() != 1 {
-                    bail!("transaction {} failed", transfer.signed.hash);
+                    bail!("transaction {} failed", signed.hash);
                 }
                 break;
             }
             if start.elapsed() > TIMEOUT {
-                bail!("transaction {} has no receipt after {TIMEOUT:?}", transfer.signed.hash);
+                bail!("transaction {} has no receipt after {TIMEOUT:?}", signed.hash);
             }
-            sleep(poll).await;
+            sleep(settings.poll).await;
         }
         latencies.push(start.elapsed());
-        bench.expected[transfer.from] -= U256::from(1);
-        bench.expected[transfer.to] += U256::from(1);
+        let (from, to) = recipe.parties(round);
+        bench.book(settings.workload, from as u64, to);
     }
     Ok(Distribution::of(latencies))
 }

@@ -9,6 +9,7 @@ use std::{
 
 use eyre::{Context, Result, bail, eyre};
 use serde::Deserialize;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::rpc::Node;
@@ -47,18 +48,74 @@ pub struct Devnet {
     parent: Option<TempDir>,
 }
 
+/// What a new devnet looks like.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// Organisations, each with one validator.
+    pub validators: usize,
+    /// Least time between two blocks (ms), where it is not the default.
+    pub interval_ms: Option<u64>,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { validators: 4, interval_ms: None }
+    }
+}
+
 impl Devnet {
     /// Starts a new network of four and waits for block 1.
     ///
     /// # Errors
     /// The command fails or prints something else.
     pub fn start(binary: &Path) -> Result<(Self, Description)> {
+        Self::start_with(binary, Layout::default())
+    }
+
+    /// Starts a new network and waits for block 1.
+    ///
+    /// # Errors
+    /// The command fails or prints something else.
+    pub fn start_with(binary: &Path, layout: Layout) -> Result<(Self, Description)> {
         let parent = tempfile::Builder::new().prefix("heqi-load-").tempdir()?;
         let binary = binary.canonicalize().wrap_err_with(|| binary.display().to_string())?;
         let devnet = Self { binary, directory: parent.path().join("net"), parent: Some(parent) };
-        let output = devnet.run(&["up"], &["--detach", "-o", "json"])?;
+        let orgs = layout.validators.to_string();
+        let up = ["--orgs", &orgs, "--detach", "-o", "json"];
+        let mut output = devnet.run(&["up"], &up)?;
+        if let Some(interval_ms) = layout.interval_ms {
+            devnet.run(&["down"], &[])?;
+            devnet.change_interval(interval_ms)?;
+            output = devnet.run(&["up"], &up)?;
+        }
         let description = serde_json::from_slice(&output.stdout).wrap_err("devnet up -o json")?;
         Ok((devnet, description))
+    }
+
+    /// Gives a network that is down another genesis: the same but for one parameter.
+    fn change_interval(&self, interval_ms: u64) -> Result<()> {
+        let genesis = self.directory.join("genesis.json");
+        change_json(&genesis, |value| value["parameters"]["interval_min_ms"] = interval_ms.into())?;
+        let output = Command::new(&self.binary)
+            .args(["genesis", "hash", "-o", "json"])
+            .arg(&genesis)
+            .output()
+            .wrap_err("genesis hash")?;
+        if !output.status.success() {
+            bail!("genesis hash: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let hash = hash_in(&text).ok_or_else(|| eyre!("genesis hash printed {text}"))?;
+        change_json(&self.directory.join("devnet.json"), |value| {
+            value["genesis_hash"] = hash.into();
+        })?;
+        for entry in std::fs::read_dir(&self.directory)?.flatten() {
+            let data = entry.path().join("data");
+            if data.exists() {
+                std::fs::remove_dir_all(&data)?;
+            }
+        }
+        Ok(())
     }
 
     /// Where the network lives.
@@ -113,6 +170,20 @@ impl Devnet {
         }
         Ok(output)
     }
+}
+
+fn change_json(path: &Path, change: impl FnOnce(&mut Value)) -> Result<()> {
+    let mut value = serde_json::from_slice(&std::fs::read(path)?)?;
+    change(&mut value);
+    std::fs::write(path, serde_json::to_vec_pretty(&value)?)?;
+    Ok(())
+}
+
+/// The 32-byte hash in the output of a command.
+fn hash_in(text: &str) -> Option<String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric();
+    let mut words = text.split(|c| !is_part(c));
+    words.find(|word| word.len() == 66 && word.starts_with("0x")).map(str::to_owned)
 }
 
 impl Drop for Devnet {
@@ -182,4 +253,17 @@ pub fn from_addresses(addresses: &[String]) -> Result<Description> {
         return Err(eyre!("no node address was given"));
     }
     Ok(Description { nodes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hash_in;
+
+    #[test]
+    fn a_hash_is_found_in_what_a_command_prints() {
+        let hash = format!("0x{}", "ab".repeat(32));
+        assert_eq!(hash_in(&format!("{{\"hash\":\"{hash}\"}}\n")), Some(hash.clone()));
+        assert_eq!(hash_in(&format!("{hash}\n")), Some(hash));
+        assert_eq!(hash_in("0xab"), None);
+    }
 }

@@ -1,8 +1,8 @@
 //! What a process and its files cost, read from `/proc` (Linux).
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Command};
 
-use eyre::{Context, Result, eyre};
+use eyre::{Context, Result, bail, eyre};
 
 /// Kernel ticks per second in `/proc/PID/stat`: 100 on every Linux that Rust supports.
 const TICKS_PER_SECOND: u64 = 100;
@@ -54,6 +54,28 @@ pub fn disk_bytes(directory: &Path) -> u64 {
         .sum()
 }
 
+/// Allocated bytes of one file; 0 when there is none.
+pub fn file_bytes(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.blocks() * DISK_BLOCK_BYTES)
+}
+
+/// Ends a process at once (`kill -9`) whose command line names `folder`; refuses any other.
+///
+/// # Errors
+/// There is no such process, it belongs to something else, or it does not end.
+pub fn kill(pid: u32, folder: &Path) -> Result<()> {
+    let command = fs::read(format!("/proc/{pid}/cmdline")).wrap_err("the node is not running")?;
+    let command = String::from_utf8_lossy(&command).into_owned();
+    if !command.contains(&*folder.to_string_lossy()) {
+        bail!("process {pid} is not a node of {}", folder.display());
+    }
+    let status = Command::new("sh").args(["-c", "kill -9 \"$0\"", &pid.to_string()]).status()?;
+    if !status.success() {
+        bail!("kill -9 {pid}: {status}");
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -63,5 +85,12 @@ mod tests {
         assert!(super::resident_bytes(pid).unwrap() > 0);
         super::processor_micros(pid).unwrap();
         assert!(super::processor_micros(u32::MAX).is_err());
+    }
+
+    #[test]
+    fn no_stranger_is_killed() {
+        let folder = std::path::Path::new("/no/such/network");
+        assert!(super::kill(std::process::id(), folder).is_err());
+        assert!(super::kill(u32::MAX, folder).is_err());
     }
 }

@@ -6,13 +6,11 @@ use std::{sync::Arc, time::Duration};
 use eyre::Result;
 use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 
-use crate::{board::Board, plan::Transfer, rpc::Node};
+use crate::{board::Board, rpc::Node};
 
 /// Everything the readers of one phase share.
 pub struct Reading {
-    /// What is awaited.
-    pub transfers: Arc<Vec<Transfer>>,
-    /// Where it is noted.
+    /// Where receipts are noted.
     pub board: Arc<Board>,
     /// Pause when there is no new block.
     pub pause: Duration,
@@ -21,7 +19,8 @@ pub struct Reading {
 }
 
 /// Starts one reader on each of the first two nodes: the first judges what was sent to the others,
-/// the second what was sent to the first. A network of one node has to judge itself.
+/// the second what was sent to the first. A network of one node has to judge itself. The first also
+/// notes each block.
 ///
 /// # Errors
 /// An address is malformed, or a node does not answer.
@@ -36,7 +35,7 @@ pub async fn start(reading: Arc<Reading>, urls: &[String]) -> Result<JoinSet<()>
             let judges = move |sent_to: usize| {
                 alone || if number == 0 { sent_to != 0 } else { sent_to == 0 }
             };
-            one_reader(&reading, node, next, judges).await;
+            one_reader(&reading, node, next, number == 0, judges).await;
         });
     }
     Ok(tasks)
@@ -46,6 +45,7 @@ async fn one_reader(
     reading: &Reading,
     mut node: Node,
     mut next: u64,
+    notes_blocks: bool,
     judges: impl Fn(usize) -> bool,
 ) {
     let board = &reading.board;
@@ -62,15 +62,17 @@ async fn one_reader(
                 continue;
             }
         };
-        for receipt in receipts {
-            let Some(transfer) = board.find(&receipt.transaction_hash) else {
-                continue;
-            };
-            let success = receipt.status.to::<u64>() == 1;
-            if judges(reading.transfers[transfer].node) && board.seen_now(transfer, next, success) {
-                reading.permits.add_permits(1);
-            }
+        if notes_blocks {
+            board.block(next, receipts.len());
         }
+        let seen = receipts
+            .iter()
+            .filter(|receipt| {
+                let success = receipt.status.to::<u64>() == 1;
+                board.seen(&receipt.transaction_hash, next, success, &judges)
+            })
+            .count();
+        reading.permits.add_permits(seen);
         next += 1;
     }
 }

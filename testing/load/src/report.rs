@@ -1,31 +1,72 @@
-//! The figures as a table and as JSON.
+//! All figures of a run. Serialized, they are the JSON file that README.md describes.
 
 use serde::Serialize;
 
-use crate::{costs::Cost, idle::Idle, phase::Outcome};
+use crate::{
+    absent::Absence, fill::Filling, idle::Idle, long::Mark, machine::Machine, phase::Outcome,
+    reads::Reads,
+};
+
+/// Version of the JSON file's form.
+pub const FORMAT: u32 = 2;
 
 /// All figures of one network.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Figures {
-    /// `heqi` or `anvil`.
+    /// `heqi`, `network` or `anvil`.
     pub network: String,
     /// Nodes.
     pub nodes: usize,
-    /// Phases in the order they ran.
-    pub phases: Vec<Outcome>,
+    /// Least time between two blocks (ms), where it is not the default.
+    pub interval_ms: Option<u64>,
     /// From the start of the command until block 1 was final (ms), where this run started it.
     pub start_ms: Option<u128>,
+    /// Filling of the holders.
+    pub filling: Option<Filling>,
+    /// Phases in the order they ran.
+    pub phases: Vec<Outcome>,
     /// The network at rest.
     pub idle: Option<Idle>,
+    /// The death of a node.
+    pub absence: Option<Absence>,
+    /// Readers beside the load.
+    pub reads: Option<Reads>,
+    /// A long chain of small blocks.
+    pub long: Vec<Mark>,
+}
+
+/// The machine that a run was made on.
+#[derive(Clone, Debug, Serialize)]
+pub struct Place {
+    /// Processors, shared by the nodes and this client.
+    pub processors: usize,
+    /// Name of the processor.
+    pub processor: String,
+    /// Memory (bytes).
+    pub memory_bytes: u64,
+    /// Operating system.
+    pub system: String,
+    /// What it can do at most, before the first network.
+    pub before: Machine,
+    /// The same after the last one.
+    pub after: Machine,
 }
 
 /// Everything of one run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// When it ended (seconds since 1970).
+    pub ended_s: u64,
+    /// How long it took (s).
+    pub took_s: f64,
     /// Repeats the run.
     pub seed: u64,
-    /// Processors of the machine, shared by the nodes and this client.
-    pub processors: usize,
+    /// The command line.
+    pub command: Vec<String>,
+    /// The machine.
+    pub machine: Place,
     /// One entry per network.
     pub networks: Vec<Figures>,
 }
@@ -35,72 +76,71 @@ impl Report {
     pub fn is_good(&self) -> bool {
         self.networks.iter().flat_map(|network| &network.phases).all(Outcome::is_good)
     }
+}
 
-    /// The table.
-    pub fn print(&self) {
-        println!("\nseed {}, {} processors", self.seed, self.processors);
-        for network in &self.networks {
-            println!("\n{} ({} nodes)", network.network, network.nodes);
-            if let Some(start_ms) = network.start_ms {
-                println!("  block 1 final after {start_ms} ms");
-            }
-            println!(
-                "  {:<16} {:>10} {:>9} {:>9} {:>9} {:>6} {:>6} {:>9}",
-                "phase", "tx/s", "p50 ms", "p99 ms", "max ms", "lost", "failed", "balances"
-            );
-            for phase in &network.phases {
-                print_phase(phase);
-            }
-            if let Some(idle) = network.idle.as_ref().map(|idle| &idle.finality) {
-                println!(
-                    "  {:<16} {:>10} {:>9.1} {:>9.1} {:>9.1}   ({} rounds)",
-                    "after rest", "", idle.p50_ms, idle.p99_ms, idle.max_ms, idle.count
-                );
-            }
-            for phase in &network.phases {
-                print_costs(&phase.phase, &phase.costs);
-            }
-            if let Some(idle) = &network.idle {
-                print_costs("at rest", &idle.costs);
-            }
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{FORMAT, Figures, Place, Report};
+    use crate::machine::Machine;
+
+    fn machine() -> Machine {
+        Machine {
+            recover_us: 50.0,
+            keccak_us: 1.0,
+            sha256_us: 1.0,
+            ed25519_verify_us: 60.0,
+            fsync_us: 900.0,
+            fsync_p99_us: 2_000.0,
+            memory_copy_gb_s: 5.0,
+            http_round_trip_us: 20.0,
         }
     }
-}
 
-fn print_phase(phase: &Outcome) {
-    let finality = &phase.finality;
-    println!(
-        "  {:<16} {:>10.1} {:>9.1} {:>9.1} {:>9.1} {:>6} {:>6} {:>9}",
-        phase.phase,
-        phase.committed_per_second,
-        finality.p50_ms,
-        finality.p99_ms,
-        finality.max_ms,
-        phase.lost,
-        phase.failed,
-        if phase.balances_agree { "agree" } else { "DIFFER" }
-    );
-    for (reason, count) in &phase.refusals {
-        println!("      {count} × {reason}");
-    }
-}
-
-fn print_costs(phase: &str, costs: &[Cost]) {
-    println!(
-        "\n  {:<16} {:>12} {:>8} {:>9} {:>12}",
-        phase, "CPU µs/tx", "core %", "RSS MB", "disk B/tx"
-    );
-    for cost in costs {
-        let show = |value: Option<f64>, digits: usize| {
-            value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
+    fn report() -> Report {
+        let machine = Place {
+            processors: 2,
+            processor: "a processor".to_owned(),
+            memory_bytes: 1,
+            system: "linux".to_owned(),
+            before: machine(),
+            after: machine(),
         };
-        println!(
-            "    {:<14} {:>12} {:>8} {:>9} {:>12}",
-            cost.name,
-            show(cost.cpu_us_per_tx, 1),
-            show(cost.core_percent, 1),
-            show(cost.rss_bytes.map(|bytes| bytes as f64 / 1e6), 1),
-            show(cost.disk_bytes_per_tx, 0)
-        );
+        Report {
+            format: FORMAT,
+            ended_s: 0,
+            took_s: 1.0,
+            seed: 7,
+            command: vec!["load".to_owned()],
+            machine,
+            networks: vec![Figures::default()],
+        }
+    }
+
+    /// The part of README.md that describes the file.
+    fn description() -> &'static str {
+        let readme = include_str!("../README.md");
+        let start = readme.find("## JSON").unwrap();
+        let end = readme.find("## Pictures").unwrap();
+        &readme[start..end]
+    }
+
+    #[test]
+    fn every_field_of_the_file_is_described() {
+        let json = serde_json::to_value(report()).unwrap();
+        let (top, network) = (json.as_object().unwrap(), json["networks"][0].as_object().unwrap());
+        let machine = json["machine"].as_object().unwrap();
+        assert_eq!((top.len(), network.len(), json["format"].as_u64()), (7, 10, Some(2)));
+        for field in top.keys().chain(network.keys()).chain(machine.keys()) {
+            let named = [format!("`{field}`"), format!("`{field}["), format!(".{field}")];
+            assert!(named.iter().any(|name| description().contains(name)), "{field}");
+        }
+        assert_eq!(json["machine"]["before"]["recover_us"], 50.0);
+        assert!(json["networks"][0]["start_ms"].is_null());
+    }
+
+    #[test]
+    fn a_run_is_good_when_no_phase_is_bad() {
+        assert!(report().is_good());
     }
 }

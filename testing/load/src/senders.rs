@@ -8,13 +8,21 @@ use std::{
     time::Duration,
 };
 
+use alloy_primitives::B256;
 use eyre::Result;
 use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 
-use crate::{board::Board, plan::Transfer, rpc::Node};
+use crate::{
+    board::Board,
+    rpc::Node,
+    stock::{Stock, Transfer},
+};
 
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 const RETRIES_MAX: usize = 200;
+/// Notes that show in the report.
+const NOTHING_LEFT: &str = "no signed transactions left, the phase ended early: raise --sign-rate";
+const NOT_SIGNED: &str = "waited for signatures: the client is too slow";
 
 /// How transactions are sent.
 #[derive(Clone, Copy, Debug)]
@@ -34,11 +42,13 @@ pub enum Pace {
 /// Everything the senders of one phase share.
 pub struct Sending {
     /// What is sent.
-    pub transfers: Arc<Vec<Transfer>>,
+    pub stock: Arc<Stock>,
     /// Where it is noted.
     pub board: Arc<Board>,
     /// Addresses of the nodes.
     pub urls: Vec<String>,
+    /// The node that sends for each node: itself while it lives.
+    pub routes: Vec<AtomicUsize>,
     /// How.
     pub pace: Pace,
     /// Transactions per request; 1 is a plain call.
@@ -49,40 +59,32 @@ pub struct Sending {
     pub window: Duration,
 }
 
-struct Queue {
-    order: Vec<usize>,
-    next: AtomicUsize,
-}
-
-impl Queue {
-    fn take(&self, count: usize) -> &[usize] {
-        let start = self.next.fetch_add(count, Ordering::Relaxed).min(self.order.len());
-        &self.order[start..(start + count).min(self.order.len())]
+impl Sending {
+    /// From now on another node takes what one node would get.
+    pub fn reroute(&self, from: usize, to: usize) {
+        self.routes[from].store(to, Ordering::Relaxed);
     }
 }
 
-/// Starts the senders; they end when the window or the transfers end. The semaphore has one permit
-/// for each transaction that may still be sent (closed loop): whoever sees a receipt adds one.
+/// Starts the senders; they end when the window or the transactions end. The semaphore has one
+/// permit for each transaction that may still be sent (closed loop): whoever sees a receipt adds one.
 ///
 /// # Errors
 /// An address is malformed.
-pub fn start(sending: Arc<Sending>, permits: &Arc<Semaphore>) -> Result<JoinSet<()>> {
+pub fn start(sending: &Arc<Sending>, permits: &Arc<Semaphore>) -> Result<JoinSet<()>> {
     let mut tasks = JoinSet::new();
-    for (number, url) in sending.urls.iter().enumerate() {
-        let order = (0..sending.transfers.len())
-            .filter(|index| sending.transfers[*index].node == number)
-            .collect();
-        let queue = Arc::new(Queue { order, next: AtomicUsize::new(0) });
+    for number in 0..sending.urls.len() {
         for _ in 0..sending.connections {
-            let node = Node::new(url)?;
-            let (sending, queue, permits) = (sending.clone(), queue.clone(), permits.clone());
-            tasks.spawn(async move { one_sender(&sending, &queue, &permits, node).await });
+            let nodes =
+                sending.urls.iter().map(|url| Node::new(url)).collect::<Result<Vec<_>>>()?;
+            let (sending, permits) = (sending.clone(), permits.clone());
+            tasks.spawn(async move { one_sender(&sending, number, &permits, nodes).await });
         }
     }
     Ok(tasks)
 }
 
-async fn one_sender(sending: &Sending, queue: &Queue, permits: &Semaphore, mut node: Node) {
+async fn one_sender(sending: &Sending, number: usize, permits: &Semaphore, mut nodes: Vec<Node>) {
     let board = &sending.board;
     while !board.is_stopped() {
         if let Pace::Closed { .. } = sending.pace {
@@ -91,43 +93,76 @@ async fn one_sender(sending: &Sending, queue: &Queue, permits: &Semaphore, mut n
             };
             permit.forget();
         }
-        let items = queue.take(sending.batch);
-        let Some(first) = items.first() else { return };
-        let due = match sending.pace {
-            Pace::Closed { .. } => board.elapsed(),
-            Pace::Open { rate } => Duration::from_secs_f64(*first as f64 / rate),
+        let Some(items) = take(sending, number).await else { return };
+        let due = match (sending.pace, items.first()) {
+            (Pace::Open { rate }, Some(first)) => {
+                Duration::from_secs_f64(first.index as f64 / rate)
+            }
+            _ => board.elapsed(),
         };
         if due > sending.window {
             return;
         }
         sleep(due.saturating_sub(board.elapsed())).await;
-        for item in items {
-            board.sent_at(*item, due);
-        }
-        let given_up = submit(sending, &mut node, items).await;
+        let route = sending.routes[number].load(Ordering::Relaxed);
+        let items: Vec<(B256, Arc<str>)> = items
+            .into_iter()
+            .map(|item| {
+                let raw: Arc<str> = item.signed.raw.into();
+                board.sent(item.signed.hash, raw.clone(), item.index, route, due);
+                (item.signed.hash, raw)
+            })
+            .collect();
+        let given_up = submit(sending, number, &mut nodes, items).await;
         permits.add_permits(given_up);
     }
 }
 
+/// The next transactions of a node; waits while they are being signed. `None` at the end of all.
+async fn take(sending: &Sending, number: usize) -> Option<Vec<Transfer>> {
+    loop {
+        // asked before the queue is, so that what was put last is not missed
+        let ended = sending.stock.is_ended();
+        let items = sending.stock.take(number, sending.batch);
+        if !items.is_empty() {
+            return Some(items);
+        }
+        if ended || sending.board.is_stopped() {
+            let closed = matches!(sending.pace, Pace::Closed { .. });
+            if closed && ended && sending.board.elapsed() < sending.window {
+                sending.board.dry(NOTHING_LEFT);
+            }
+            return None;
+        }
+        sending.board.note(NOT_SIGNED);
+        sleep(RETRY_PAUSE).await;
+    }
+}
+
 /// Sends, and sends again what was refused for lack of room. How many were given up.
-async fn submit(sending: &Sending, node: &mut Node, items: &[usize]) -> usize {
+async fn submit(
+    sending: &Sending,
+    number: usize,
+    nodes: &mut [Node],
+    items: Vec<(B256, Arc<str>)>,
+) -> usize {
     let board = &sending.board;
-    let mut left: Vec<usize> = items.to_vec();
+    let mut left = items;
     let mut last_reason = String::new();
     for _ in 0..RETRIES_MAX {
-        let raw: Vec<&str> =
-            left.iter().map(|item| sending.transfers[*item].signed.raw.as_str()).collect();
-        match node.submit(&raw).await {
+        let raw: Vec<&str> = left.iter().map(|(_, raw)| raw.as_ref()).collect();
+        let route = sending.routes[number].load(Ordering::Relaxed);
+        match nodes[route].submit(&raw).await {
             Ok(answers) => {
                 let mut again = Vec::new();
-                for (item, answer) in left.iter().zip(answers) {
+                for (item, answer) in left.into_iter().zip(answers) {
                     let Err(refusal) = answer else { continue };
                     if is_accepted(&refusal.message) {
                         continue;
                     }
                     board.note(&refusal.message);
                     last_reason = refusal.message;
-                    again.push(*item);
+                    again.push(item);
                 }
                 left = again;
             }
@@ -141,14 +176,14 @@ async fn submit(sending: &Sending, node: &mut Node, items: &[usize]) -> usize {
         }
         sleep(RETRY_PAUSE).await;
     }
-    for item in &left {
-        board.refused(*item, &format!("given up: {last_reason}"));
+    for (hash, _) in &left {
+        board.refused(hash, &format!("given up: {last_reason}"));
     }
     left.len()
 }
 
 /// Answers to a repeated submission that mean the first one arrived.
-fn is_accepted(message: &str) -> bool {
+pub fn is_accepted(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     ["already known", "already imported", "nonce too low"].iter().any(|text| message.contains(text))
 }

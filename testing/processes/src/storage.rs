@@ -16,6 +16,7 @@ use crate::{
     lifecycle::kept,
     network::{NAMES, Network},
     program::Program,
+    raw_http,
     traffic::Trickle,
 };
 
@@ -89,7 +90,7 @@ impl Drop for Volume {
 /// The network does not start.
 pub async fn run(program: &Program, checks: &mut Checks) -> Result<()> {
     let data = Network::place(program, "storage", 5).node_folder(VICTIM).join("data");
-    let volume = match Volume::mount(&data, 160) {
+    let volume = match Volume::mount(&data, 320) {
         Ok(volume) => volume,
         Err(reason) => {
             checks.not_run(
@@ -101,6 +102,7 @@ pub async fn run(program: &Program, checks: &mut Checks) -> Result<()> {
     };
     // Declared after the volume: it is taken down first.
     let network = Network::start(program, "storage", 5).await?;
+    warns(&network, checks).await;
     fills_slowly(&network, &volume, checks).await?;
     full_at_once(&network, &volume, checks).await?;
     read_only(&network, &volume, checks).await?;
@@ -147,20 +149,49 @@ async fn back(
     kept(network, &[&promises], checks, &format!("{name}: nothing final is lost")).await
 }
 
-/// Below 32 MiB a node stops while it still can in good order.
+/// A volume of 320 MB is far below the default warning of 4 GiB: the node runs and says so.
+async fn warns(network: &Network<'_>, checks: &mut Checks) {
+    let seen = network.readiness(VICTIM).await.unwrap_or_default();
+    let warned = seen["warnings"]
+        .as_array()
+        .is_some_and(|warnings| warnings.iter().any(|warning| warning["reason"] == "disk_low"));
+    let lines = network.log(VICTIM).matches("\"code\":\"NOD-0025\"").count();
+    checks.check(
+        "low space: a ready node warns, once in its log",
+        warned && seen["ready"] == true && lines == 1,
+        &format!("{} lines, {}", lines, seen["warnings"]),
+    );
+    let metrics = raw_http::get(network.rpc_port(VICTIM), "/metrics").await;
+    let metrics = metrics.map(|answer| answer.body).unwrap_or_default();
+    let shown = metrics.contains("heqi_storage_disk_warning_bytes 4294967296")
+        && metrics.contains("heqi_storage_disk_reserve_bytes 134217728");
+    checks.check("low space: the bounds are metrics", shown, "heqi_storage_disk_*");
+}
+
+/// Below the reserve of 128 MiB a node stops while it still can in good order, with an exit code
+/// of its own, and starts again once there is room.
 async fn fills_slowly(network: &Network<'_>, volume: &Volume, checks: &mut Checks) -> Result<()> {
     let log_start = network.log(VICTIM).len();
     let trickle = Trickle::start(network.url(1), 8);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    volume.fill(20)?;
-    let expected =
-        Expected { exit: 1, code: "NOD-0012", words: &["disk full", "free space", "\"stopping\""] };
+    volume.fill(100)?;
+    let words = &["reserve of 134217728", "free space", "\"stopping\""];
+    let expected = Expected { exit: 5, code: "NOD-0024", words };
     stops(network, log_start, checks, "space runs low", &expected).await?;
     let config = network.node_folder(VICTIM).join("node.toml");
     let ended = network.program().node_that_ends(&config).await?;
     let expected =
-        Expected { exit: 1, code: "NOD-0012", words: &["67108864 needed", "free space"] };
-    checks.clear_error("space runs low: no start below 64 MiB", &ended, &expected);
+        Expected { exit: 5, code: "NOD-0012", words: &["201326592 needed", "free space"] };
+    checks.clear_error("space runs low: no start below 192 MiB", &ended, &expected);
+    let config = config.display().to_string();
+    let doctor = network.program().run(&["doctor", "--config", &config, "--json"])?;
+    let named = ["NOD-0012", "not_running", "store_opens"];
+    let missing: Vec<&str> = named.into_iter().filter(|word| !doctor.out.contains(word)).collect();
+    checks.check(
+        "space runs low: the doctor names it and opens the store",
+        doctor.exit == Some(1) && missing.is_empty(),
+        &format!("exit {:?}, missing {missing:?}", doctor.exit),
+    );
     volume.free()?;
     back(network, trickle, checks, "space runs low").await
 }
@@ -178,11 +209,15 @@ async fn full_at_once(network: &Network<'_>, volume: &Volume, checks: &mut Check
     let exit = node.exit_within(Duration::from_secs(30)).await;
     let text = fs::read_to_string(&log)?;
     checks.check(
-        "full at once: exit code 1",
-        matches!(exit, Some((Some(1), _))),
+        "full at once: exit code 5",
+        matches!(exit, Some((Some(5), _))),
         &format!("{exit:?}"),
     );
-    let expected = Expected { exit: 1, code: "NOD-0012", words: &["disk full", "free space"] };
+    // Whichever comes first: the write that fails, or the look at the free space.
+    let failed = text.contains("NOD-0012");
+    let (code, word) =
+        if failed { ("NOD-0012", "disk full") } else { ("NOD-0024", "before the disk is full") };
+    let expected = Expected { exit: 5, code, words: &[word, "free space"] };
     checks.clear_log("full at once: its log says why", &text, &expected);
     volume.free()?;
     let [others, own] = trickles;
@@ -220,7 +255,7 @@ async fn too_small(program: &Program, network: &Network<'_>, checks: &mut Checks
     fs::write(folder.join("node.toml"), config.replace("../genesis.json", &genesis))?;
     let ended = program.node_that_ends(&folder.join("node.toml")).await?;
     let expected =
-        Expected { exit: 1, code: "NOD-0012", words: &["67108864 needed", "free space"] };
+        Expected { exit: 5, code: "NOD-0012", words: &["201326592 needed", "free space"] };
     checks.clear_error("volume of 30 MB", &ended, &expected);
     Ok(())
 }

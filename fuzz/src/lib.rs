@@ -17,7 +17,7 @@ mod signatures;
 mod texts;
 
 pub use formats::{block, extension, header, transaction};
-pub use messages::{consensus_block, consensus_message, gossip_message};
+pub use messages::{consensus_block, consensus_message, gossip_message, history_message};
 pub use proofs::{finalization, state_proof};
 pub use signatures::strict_key;
 pub use texts::{genesis, node_config, rpc_body};
@@ -26,7 +26,7 @@ pub use texts::{genesis, node_config, rpc_body};
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All targets; each has a file of its name in `fuzz_targets` and a folder in `seeds`.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("block", block),
     ("consensus_block", consensus_block),
     ("consensus_message", consensus_message),
@@ -35,6 +35,7 @@ pub const TARGETS: [Target; 13] = [
     ("genesis", genesis),
     ("gossip_message", gossip_message),
     ("header", header),
+    ("history_message", history_message),
     ("node_config", node_config),
     ("rpc_body", rpc_body),
     ("state_proof", state_proof),

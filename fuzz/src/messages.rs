@@ -7,7 +7,13 @@ use commonware_consensus::{
     simplex::types::{Certificate, Vote},
 };
 use commonware_cryptography::{Digestible as _, certificate::Verifier as _};
-use consensus::{Activity, ConsensusBlock, Digest, StrictScheme};
+use consensus::{
+    Activity, ConsensusBlock, Digest, StrictScheme,
+    history::{
+        self, ANSWER_BYTES_MAX, BODIES_MAX, Bodies, HEADERS_MAX, Headers, HistoryRequest,
+        ITEMS_MAX, Receipts, STEPS_MAX, Sets,
+    },
+};
 use pool::gossip::{BODIES_MAX, GossipMessage, HASHES_MAX};
 use types::limits::TRANSACTION_BYTES_MAX;
 
@@ -74,6 +80,60 @@ pub fn consensus_message(bytes: &[u8]) -> bool {
         assert_encodes(activity, bytes);
     }
     vote.is_ok() || certificate.is_ok() || activity.is_ok()
+}
+
+/// Questions about the past and answers have one encoding and stay within their limits, and no
+/// stranger's answer proves anything to the known validators. The first byte chooses the kind.
+pub fn history_message(bytes: &[u8]) -> bool {
+    let Some((kind, bytes)) = bytes.split_first() else {
+        return false;
+    };
+    match kind {
+        0 => history_request(bytes),
+        1 => Sets::decode(bytes).is_ok_and(|sets| {
+            assert_eq!(sets.encode(), bytes);
+            assert!(sets.steps.len() <= STEPS_MAX && bytes.len() <= ANSWER_BYTES_MAX);
+            let (namespace, set) = (fixture::namespace(), fixture::set());
+            let proved = history::verify_steps(&namespace, 1, 2, set, &sets.steps);
+            assert!(sets.steps.is_empty() || proved.is_err(), "nobody signed such a step");
+            true
+        }),
+        2 => Headers::decode(bytes).is_ok_and(|headers| {
+            assert_eq!(headers.encode(), bytes);
+            assert!(headers.0.len() <= HEADERS_MAX);
+            true
+        }),
+        3 => Bodies::decode(bytes).is_ok_and(|bodies| {
+            assert_eq!(bodies.encode(), bytes);
+            assert!(bodies.0.len() <= BODIES_MAX);
+            assert!(bodies.0.iter().map(Vec::len).sum::<usize>() <= ITEMS_MAX);
+            true
+        }),
+        4 => Receipts::decode(bytes).is_ok_and(|receipts| {
+            assert_eq!(receipts.encode(), bytes);
+            assert!(receipts.0.len() <= BODIES_MAX);
+            assert!(receipts.0.iter().map(Vec::len).sum::<usize>() <= ITEMS_MAX);
+            true
+        }),
+        _ => false,
+    }
+}
+
+fn history_request(bytes: &[u8]) -> bool {
+    let Ok(request) = HistoryRequest::decode(bytes.to_vec()) else {
+        return false;
+    };
+    assert_encodes(&request, bytes);
+    match request {
+        HistoryRequest::Sets { .. } => {}
+        HistoryRequest::Headers { top, count } => {
+            assert!(top > 0 && (1..=HEADERS_MAX).contains(&(count as usize)));
+        }
+        HistoryRequest::Bodies { top, count } | HistoryRequest::Receipts { top, count } => {
+            assert!(top > 0 && (1..=BODIES_MAX).contains(&(count as usize)));
+        }
+    }
+    true
 }
 
 /// Asserts that `value` is written as `bytes`.

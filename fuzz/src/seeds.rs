@@ -6,11 +6,17 @@ mod transactions;
 use alloy_primitives::{B256, Bytes};
 use commonware_codec::Encode as _;
 use commonware_consensus::simplex::types::{Activity, Certificate, Vote};
-use consensus::{ConsensusBlock, Digest, StrictScheme};
+use consensus::{
+    ConsensusBlock, Digest, StrictScheme,
+    history::{
+        Bodies, CertifiedHeader, HeaderEntry, Headers, HistoryRequest, Receipts, SetStep, Sets,
+    },
+    ledger_certificate,
+};
 use ed25519_dalek::Signer as _;
 use pool::gossip::{Announcement, GossipMessage};
 use serde_json::Value;
-use types::{Block, Header, blank_header};
+use types::{Block, Header, Receipt, blank_header};
 
 use crate::fixture;
 
@@ -36,6 +42,7 @@ pub struct Seed {
 pub fn all() -> Vec<Seed> {
     let mut seeds = formats();
     seeds.extend(messages());
+    seeds.extend(history());
     seeds.extend(proofs());
     seeds.extend(EXAMPLES.map(|(target, name, text)| seed(target, name, text)));
     seeds.extend(transactions::all().map(|(name, bytes)| seed("transaction", name, bytes)));
@@ -95,6 +102,48 @@ fn messages() -> Vec<Seed> {
             "report_of_certificate",
             Activity::<StrictScheme, Digest>::Finalization(certificate).encode(),
         ),
+    ]
+}
+
+fn history() -> Vec<Seed> {
+    let seed = |name: &str, kind: u8, bytes: &[u8]| {
+        seed("history_message", name, [&[kind], bytes].concat())
+    };
+    let body = vec![Bytes::from_static(&[1; 50]); 2];
+    let block = Block::new(Header { number: 1, ..blank_header() }, fixture::extension(), body);
+    let certificate = fixture::certificate(3, &fixture::proposals()[1]);
+    let certificate = ledger_certificate(&certificate, fixture::participants());
+    let certificate = certificate.expect("the validators made it");
+    let (header, extension) = (block.header().clone(), block.extension().clone());
+    let entry = |certificate| HeaderEntry {
+        header: header.clone(),
+        extension: extension.clone(),
+        certificate,
+    };
+    let headers = |certificate| Headers(vec![entry(certificate)]).encode();
+    let certified_header = headers(Some(certificate.clone()));
+    let certified =
+        CertifiedHeader { header: header.clone(), extension: extension.clone(), certificate };
+    let step = SetStep { last: certified.clone(), next: fixture::set().clone() };
+    let step = Sets { steps: vec![step], tip: None };
+    let tip = Sets { steps: Vec::new(), tip: Some(certified) };
+    let receipt =
+        |logs| Receipt { transaction_type: 2, success: true, cumulative_gas_used: 7, logs };
+    let log = alloy_primitives::Log::default();
+    let receipts = Receipts(vec![vec![receipt(vec![log]), receipt(Vec::new())], Vec::new()]);
+    let bodies = Bodies(vec![block.transactions().to_vec(), Vec::new()]);
+    vec![
+        seed("ask_sets", 0, &HistoryRequest::Sets { epoch: 3, asked: 9 }.encode()),
+        seed("ask_headers", 0, &HistoryRequest::Headers { top: 300, count: 256 }.encode()),
+        seed("ask_bodies", 0, &HistoryRequest::Bodies { top: 300, count: 64 }.encode()),
+        seed("ask_receipts", 0, &HistoryRequest::Receipts { top: 300, count: 1 }.encode()),
+        seed("no_sets", 1, &Sets::default().encode()),
+        seed("step", 1, &step.encode()),
+        seed("tip", 1, &tip.encode()),
+        seed("certified_header", 2, &certified_header),
+        seed("header", 2, &headers(None)),
+        seed("bodies", 3, &bodies.encode()),
+        seed("receipts", 4, &receipts.encode()),
     ]
 }
 

@@ -62,11 +62,3 @@ pub fn on_node(name: &str, arguments: &[String]) -> Result<ExitCode> {
     all.extend_from_slice(arguments);
     package(name, &all)
 }
-
-/// Runs the tests of package `name` in release.
-pub fn tests(name: &str, arguments: &[String]) -> Result<ExitCode> {
-    let workspace = Workspace::read()?;
-    let mut command = cargo(&workspace.root);
-    command.args(["test", "--release", "--package", name, "--"]).args(arguments);
-    hand_over(command)
-}

@@ -1,6 +1,7 @@
 //! The repository's commands: `cargo xtask <verb>`. Plain Rust instead of scripts, few
 //! dependencies, so that the first command on a fresh machine starts at once.
 
+mod bench;
 mod check;
 mod clients;
 mod dispatch;
@@ -8,6 +9,7 @@ mod edges;
 mod fuzz;
 mod metadata;
 mod process;
+mod sim;
 mod suite;
 mod suites;
 mod test;
@@ -27,10 +29,10 @@ usage: cargo xtask <verb> [arguments]
   conformance  outside test vectors: state-tests [--filter TEXT] | import-chain
   clients      ethers, viem, cast and forge against a network (arguments go to run.mjs)
   fuzz         coverage-guided fuzzing of decoders: [--seconds N] [TARGET …]
-  sim          whole networks in the deterministic runtime
+  sim          simulated networks with faults: [--seeds N] [--first S] [--seed S] [--jobs J] | --planted
   crash        kill -9 of real processes under load: [--rounds N] [--seed S]
   processes    bad input, full disks and signals on real processes
-  bench        load through JSON-RPC, figures at the end";
+  bench        load through JSON-RPC, figures and pictures: [--quick] or options of testing/load";
 
 fn main() -> Result<ExitCode> {
     let mut arguments = std::env::args().skip(1);
@@ -43,8 +45,8 @@ fn main() -> Result<ExitCode> {
         "tidy" => check::run_quick(),
         "conformance" => dispatch::package(&verb, &rest),
         "crash" | "processes" => dispatch::on_node(&verb, &rest),
-        "bench" => dispatch::on_node("load", &rest),
-        "sim" => dispatch::tests("simulation", &rest),
+        "bench" => bench::run(&rest),
+        "sim" => sim::run(&rest),
         "fuzz" => fuzz::run(&rest),
         "clients" => clients::run_alone(&rest),
         "" | "help" | "-h" | "--help" => {

@@ -54,7 +54,8 @@ fn the_status_names_leaders_voters_clocks_and_who_is_missing() {
             let found = status.validators.iter().find(|seen| seen.validator.key == validator(seed));
             found.unwrap().last_vote_ms.unwrap() > 50_000
         };
-        assert_eq!([1, 2, 3].map(silent), [false, true, true]);
+        // Without a quorum no view ends, so that nobody has anything new to sign.
+        assert!(silent(2) && silent(3));
         ledger.report_storage(Some("the disk is full".into()));
         let status = ledger.consensus_status().await;
         assert_eq!(status.standing.state, StandingState::Storage);

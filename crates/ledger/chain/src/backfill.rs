@@ -111,7 +111,7 @@ impl ChainStore {
         let mut above = self.load_header(heights.lowest_header)?.0;
         for (header, extension) in headers {
             let hash = header.hash_slow();
-            if self.lowest_header() <= Some(header.number) && header.number <= heights.head {
+            if (heights.lowest_header..=heights.head).contains(&header.number) {
                 self.check_stored(header.number, hash)?;
                 continue;
             }
@@ -161,7 +161,7 @@ impl ChainStore {
         let mut batch = self.tables.batch();
         for finalized in blocks {
             let height = finalized.block.number();
-            if self.lowest_body() <= Some(height) && height <= heights.head {
+            if (heights.lowest_body..=heights.head).contains(&height) {
                 self.check_stored(height, finalized.block.hash())?;
                 continue;
             }

@@ -64,6 +64,21 @@ impl ChainStore {
         }
     }
 
+    /// A journal that lost its end may have lost the newest sets with it, without which a node
+    /// cannot check what its peers send: they are taken from the copy.
+    pub(crate) fn restore_lost_validators(&self) -> Result<(), ChainError> {
+        let Some(genesis) = self.hash(0)? else {
+            return Ok(());
+        };
+        for (epoch, set) in read_sets(&beside(self.path(), "validators"), genesis) {
+            if self.validators(epoch)?.is_none() {
+                tracing::warn!(epoch, "validators restored from the copy beside the chain store");
+                self.put_validators(epoch, &set)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps the newest sets in a file beside a store that holds block 0.
     pub(crate) fn keep_beside(&self, epoch: u64, set: &ValidatorSet) -> Result<(), ChainError> {
         let Some(genesis) = self.hash(0)? else {

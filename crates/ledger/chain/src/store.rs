@@ -76,6 +76,7 @@ impl ChainStore {
             store.check_everything()?;
             damage::clear_suspect(path);
         }
+        store.restore_lost_validators()?;
         tracing::info!(path = %path.display(), ?chain, ?history, "chain store open");
         Ok(store)
     }

@@ -43,9 +43,8 @@ pub(crate) async fn run<E: Runtime>(context: E, core: Arc<Core>, history: Histor
         lowest_body = core.chain.lowest_body(),
         "fetching older blocks"
     );
-    let (headers, bodies) = futures::join!(filler.headers(), filler.bodies());
-    match headers.and(bodies) {
-        Ok(()) => tracing::info!(
+    match futures::try_join!(filler.headers(), filler.bodies()) {
+        Ok(_) => tracing::info!(
             lowest_header = core.chain.lowest_header(),
             lowest_body = core.chain.lowest_body(),
             "older blocks are complete"

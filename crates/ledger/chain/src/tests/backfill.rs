@@ -127,6 +127,22 @@ fn a_store_that_fell_behind_joins_again_and_keeps_what_it_had() {
     }
 }
 
+/// A peer's answer reaches further down than what is missing.
+#[test]
+fn one_call_may_reach_into_what_was_held_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = plain_chain(46);
+    let store = open(folder.path());
+    blocks[..30].iter().for_each(|block| store.append(block).unwrap());
+    store.join(&blocks[45].block).unwrap();
+    store.backfill_headers(&headers_of(&blocks[1..45])).unwrap();
+    assert_eq!((store.lowest_header(), store.next_header_to_backfill()), (Some(0), None));
+    store.backfill_bodies(&downwards(&blocks[20..=45])).unwrap();
+    assert_eq!((store.lowest_body(), store.next_body_to_backfill()), (Some(0), None));
+    blocks.iter().for_each(|block| check_block(&store, block));
+    store.check_everything().unwrap();
+}
+
 #[test]
 fn what_was_held_before_must_be_of_the_same_chain() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use super::fixture::{check_block, open, plain_chain};
@@ -19,6 +20,39 @@ pub fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+/// Copies a store that is open: what a process leaves behind that dies now. Files that come and go
+/// meanwhile would make it a mixture of two moments, so it is copied until none did.
+pub fn copy_open(from: &Path, to: &Path) {
+    for _ in 0..1_000 {
+        let before = files(from);
+        let copied = before.iter().all(|(path, ..)| {
+            let target = to.join(path.strip_prefix(from).unwrap());
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            fs::copy(path, target).is_ok()
+        });
+        if copied && files(from) == before {
+            return;
+        }
+        fs::remove_dir_all(to).unwrap();
+    }
+    panic!("the store is never at rest");
+}
+
+/// All files below a folder, with length and time of the last change.
+fn files(folder: &Path) -> Vec<(PathBuf, u64, SystemTime)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => found.extend(files(&path)),
+            Ok(metadata) => found.push((path, metadata.len(), metadata.modified().unwrap())),
+            Err(_) => {}
+        }
+    }
+    found.sort();
+    found
 }
 
 pub fn journal(folder: &Path) -> PathBuf {

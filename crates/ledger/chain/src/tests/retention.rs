@@ -3,7 +3,7 @@
 use alloy_primitives::{B256, Bytes, Log, keccak256};
 
 use super::{
-    crash::copy,
+    crash::copy_open,
     fixture::{address, block, certificate, check_block, check_header, plain_chain, word},
 };
 use crate::{
@@ -142,7 +142,7 @@ fn a_node_killed_at_any_block_keeps_its_window_its_validators_and_its_certificat
         }
         if number % 4 == 3 {
             let left = folder.path().join(format!("{}", number + 1));
-            copy(&live, &left);
+            copy_open(&live, &left);
             drop(store);
             live = left;
             store = open(&live, Some(8));

@@ -14,7 +14,7 @@ use consensus::{
         ITEMS_MAX, Receipts, STEPS_MAX, Sets,
     },
 };
-use pool::gossip::{BODIES_MAX, GossipMessage, HASHES_MAX};
+use pool::gossip::{self, GossipMessage, HASHES_MAX};
 use types::limits::TRANSACTION_BYTES_MAX;
 
 use crate::fixture;
@@ -30,7 +30,7 @@ pub fn gossip_message(bytes: &[u8]) -> bool {
         GossipMessage::Announce(hashes) => assert!((1..=HASHES_MAX).contains(&hashes.len())),
         GossipMessage::Request(hashes) => assert!((1..=HASHES_MAX).contains(&hashes.len())),
         GossipMessage::Bodies { transactions, missing } => {
-            assert!(transactions.len() <= BODIES_MAX && missing.len() <= HASHES_MAX);
+            assert!(transactions.len() <= gossip::BODIES_MAX && missing.len() <= HASHES_MAX);
             assert!(!(transactions.is_empty() && missing.is_empty()));
             assert!(
                 transactions

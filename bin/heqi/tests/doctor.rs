@@ -16,16 +16,22 @@ fn doctor(folder: &Path, arguments: &[&str]) -> (i32, Vec<String>, Value) {
     (code(&ended), codes.collect(), found)
 }
 
+/// A node whose bounds are small, so that the test does not depend on this machine's disk; answers
+/// its configuration.
+fn node_with_small_bounds(path: &Path, rpc: u16, p2p: u16) -> String {
+    valid_node(path, rpc, p2p);
+    let small = "[storage]\ndisk_warning_bytes = 67108864\ndisk_reserve_bytes = 33554432\n";
+    let config = fs::read_to_string(path.join("node.toml")).expect("own file") + small;
+    write(path, "node.toml", &config);
+    config
+}
+
 #[test]
 fn files_of_a_stopped_node_are_examined() {
     let folder = folder();
     let path = folder.path();
     let (rpc, p2p) = free_ports();
-    valid_node(path, rpc, p2p);
-    // A small bound, so that the test does not depend on this machine's disk.
-    let small = "[storage]\ndisk_warning_bytes = 67108864\ndisk_reserve_bytes = 33554432\n";
-    let config = fs::read_to_string(path.join("node.toml")).expect("own file") + small;
-    write(path, "node.toml", &config);
+    let config = node_with_small_bounds(path, rpc, p2p);
     let (exit, codes, found) = doctor(path, &["--config", "node.toml"]);
     assert_eq!((exit, codes), (0, vec!["never_started".into()]), "{found}");
     assert_eq!(found["healthy"], true);
@@ -58,10 +64,7 @@ fn a_node_is_examined_while_it_runs_and_after_it_stopped() {
     let folder = folder();
     let path = folder.path();
     let (rpc, p2p) = free_ports();
-    valid_node(path, rpc, p2p);
-    let small = "[storage]\ndisk_warning_bytes = 67108864\ndisk_reserve_bytes = 33554432\n";
-    let config = fs::read_to_string(path.join("node.toml")).expect("own file") + small;
-    write(path, "node.toml", &config);
+    node_with_small_bounds(path, rpc, p2p);
     let node = Running::node(path, rpc);
     // Without arguments: node.toml in the current folder, and the running node that it describes.
     let (exit, codes, found) = doctor(path, &[]);

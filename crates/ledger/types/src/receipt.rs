@@ -107,3 +107,28 @@ impl BloomParts {
 pub fn transactions_root(transactions: &[Bytes]) -> B256 {
     alloy_trie::root::ordered_trie_root_encoded(transactions)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bloom_of_a_block_is_that_of_its_logs() {
+        let log = |address: u8, topics: &[u8]| {
+            let topics = topics.iter().map(|topic| B256::repeat_byte(*topic)).collect();
+            Log::new_unchecked(Address::repeat_byte(address), topics, Bytes::new())
+        };
+        let receipt =
+            |logs| Receipt { transaction_type: 2, success: true, cumulative_gas_used: 1, logs };
+        let receipts = [
+            receipt(vec![log(1, &[2, 3]), log(1, &[2, 4])]),
+            receipt(vec![log(5, &[2])]),
+            receipt(vec![]),
+        ];
+        let all = receipts.iter().flat_map(|receipt| &receipt.logs);
+        let (root, bloom) = receipts_root_and_bloom(&receipts);
+        assert_eq!(bloom, alloy_primitives::logs_bloom(all));
+        let encoded: Vec<Vec<u8>> = receipts.iter().map(Receipt::encoded).collect();
+        assert_eq!(root, alloy_trie::root::ordered_trie_root_encoded(&encoded));
+    }
+}

@@ -26,7 +26,7 @@ use state::{StateKey, StateValue};
 use system::validators::StoredSet;
 use types::{Transaction, ValidatorSet};
 
-use crate::{BlockEnvironment, BlockState, ChainRules, LedgerEvm, Missing};
+use crate::{AccessPatterns, BlockEnvironment, BlockState, ChainRules, LedgerEvm, Missing};
 use frame::SystemOperation;
 
 pub use frame::{PREDEPLOY_GAS, SYSTEM_CALL_GAS, VALIDATORS_CALL_GAS, check_genesis};
@@ -115,6 +115,7 @@ enum Phase {
 pub struct BlockExecutor {
     environment: BlockEnvironment,
     rules: ChainRules,
+    patterns: Arc<AccessPatterns>,
     transactions: Vec<Arc<Transaction>>,
     mode: Mode,
     state: BlockState,
@@ -142,6 +143,7 @@ impl BlockExecutor {
         Self {
             environment,
             rules,
+            patterns: Arc::default(),
             transactions,
             mode,
             state,
@@ -149,6 +151,12 @@ impl BlockExecutor {
             operations: Vec::new(),
             progress,
         }
+    }
+
+    /// Reads early what `patterns` tell, and teaches them.
+    #[must_use]
+    pub fn with_patterns(self, patterns: Arc<AccessPatterns>) -> Self {
+        Self { patterns, ..self }
     }
 
     /// Answers one key of [`Step::NeedState`]; `None` where the state has no such value.

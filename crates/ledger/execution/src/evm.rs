@@ -7,6 +7,7 @@
 mod handler;
 mod intercept;
 mod journal_host;
+mod preimages;
 
 use revm::{
     Context, Database, Journal,
@@ -30,8 +31,11 @@ use crate::{CallGate, ChainRules, evm_configuration};
 use handler::LedgerHandler;
 use native::NativeTable;
 
+pub(crate) use preimages::Preimage;
+pub use preimages::Preimages;
+
 /// revm's context over a database.
-pub type EvmContext<DB> = Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, ()>;
+pub type EvmContext<DB> = Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, Preimages>;
 type Inner<DB> = Evm<
     EvmContext<DB>,
     (),
@@ -77,7 +81,9 @@ impl<'a, DB: Database> LedgerEvm<'a, DB> {
         gate: &'a dyn CallGate,
     ) -> Self {
         let context: EvmContext<DB> = Context::new(database, configuration.spec);
-        let inner = context.with_cfg(configuration).with_block(block).build_mainnet();
+        let mut inner = context.with_cfg(configuration).with_block(block).build_mainnet();
+        let gas = inner.instruction.gas_table()[usize::from(preimages::KECCAK256)];
+        inner.instruction.insert_instruction(preimages::KECCAK256, preimages::recording(), gas);
         Self { inner, native, gate }
     }
 
@@ -88,6 +94,7 @@ impl<'a, DB: Database> LedgerEvm<'a, DB> {
         transaction: TxEnv,
         payment: Payment,
     ) -> Result<ExecutionResult, EVMError<DB::Error>> {
+        self.inner.ctx.chain.clear();
         self.inner.ctx.set_tx(transaction);
         LedgerHandler::new(payment).run(self).inspect_err(|_| {
             let _ = self.inner.ctx.journal_mut().finalize();
@@ -109,6 +116,11 @@ impl<'a, DB: Database> LedgerEvm<'a, DB> {
     /// The changes of what ran since the last time.
     pub fn take_changes(&mut self) -> EvmState {
         self.inner.ctx.journal_mut().finalize()
+    }
+
+    /// What the last run hashed, as far as slots are found by it.
+    pub(crate) fn preimages(&self) -> &[Preimage] {
+        self.inner.ctx.chain.as_slice()
     }
 
     /// The database.

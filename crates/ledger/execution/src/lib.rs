@@ -13,6 +13,7 @@ pub mod fees;
 mod gate;
 mod halt;
 mod loading;
+mod patterns;
 pub mod predeploys;
 mod rules;
 pub mod simulate;
@@ -28,9 +29,10 @@ pub use block::{
 pub use block_state::{AccountOverride, BlockState, Missing, ValueSource};
 pub use drive::{BuildTime, DriveError, Here, Workers, drive};
 pub use environment::BlockEnvironment;
-pub use evm::{EvmContext, LedgerEvm, Payment};
+pub use evm::{EvmContext, LedgerEvm, Payment, Preimages};
 pub use fees::effective_gas_price;
 pub use gate::{AllowAll, CallGate, FrameKind, FrameStart, GateRefusal};
+pub use patterns::AccessPatterns;
 pub use rules::{BlockHashes, ChainRules, FrameRules, SpecId, evm_configuration, rules};
 pub use system_contracts::{BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS};
 pub use validate::{

@@ -1,6 +1,6 @@
 //! Asking early for what a block surely needs, so that misses are rare.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use alloy_consensus::Transaction as _;
 use alloy_primitives::KECCAK256_EMPTY;
@@ -23,15 +23,28 @@ const PREFETCH_KEYS_MAX: usize = 50_000;
 const WINDOW_PERCENT: u64 = 150;
 
 impl BlockExecutor {
-    /// First the accounts and the slots known by name, then the code of those accounts and the
-    /// slots of the validators. For the transactions up to the end of the window.
+    /// First the accounts and the slots that are known by name or by their contract's pattern, then
+    /// the code of those accounts and the slots of the validators. For the transactions up to the
+    /// end of the window.
     pub(super) fn prefetch(&mut self) -> Result<(), Pause> {
         if self.progress.window == self.progress.next {
             self.progress.window = self.window_end();
         }
-        let accounts = self.first_keys();
-        self.need(accounts.iter())?;
-        let codes: BTreeSet<StateKey> = accounts
+        let wanted = match self.progress.wanted.take() {
+            Some(wanted) => wanted,
+            None => {
+                let wanted = self.first_keys();
+                self.need(&wanted).inspect_err(|_| self.progress.wanted = Some(wanted.clone()))?;
+                wanted
+            }
+        };
+        let second = self.second_keys(&wanted);
+        self.need(&second).inspect_err(|_| self.progress.wanted = Some(wanted))
+    }
+
+    /// Code of the accounts among `wanted`, and the validators.
+    fn second_keys(&mut self, wanted: &[StateKey]) -> Vec<StateKey> {
+        let mut keys: Vec<StateKey> = wanted
             .iter()
             .filter_map(|key| match key {
                 StateKey::Account(address) => self.state.account(*address).ok().flatten(),
@@ -40,9 +53,10 @@ impl BlockExecutor {
             .filter(|info| info.code_hash != KECCAK256_EMPTY)
             .map(|info| StateKey::Code(info.code_hash))
             .collect();
-        let mut second = codes;
-        second.extend(self.validator_keys());
-        self.need(second.iter())
+        keys.extend(self.validator_keys());
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 
     /// Slots of the current validators, once their number is loaded.
@@ -83,51 +97,56 @@ impl BlockExecutor {
         self.mode == Mode::Verify || transaction.gas_limit() <= self.gas_left()
     }
 
-    fn need<'k>(&self, keys: impl Iterator<Item = &'k StateKey>) -> Result<(), Pause> {
+    fn need(&self, keys: &[StateKey]) -> Result<(), Pause> {
         let missing: Vec<StateKey> =
-            keys.filter(|key| !self.state.is_loaded(key)).copied().collect();
+            keys.iter().filter(|key| !self.state.is_loaded(key)).copied().collect();
         if missing.is_empty() { Ok(()) } else { Err(Pause::Need(missing)) }
     }
 
-    fn first_keys(&self) -> BTreeSet<StateKey> {
+    fn first_keys(&self) -> Vec<StateKey> {
         let mut keys = self.frame_keys();
         let window = &self.transactions[self.progress.next..self.progress.window];
         for transaction in window.iter().filter(|transaction| self.may_fit(transaction)) {
             if keys.len() >= PREFETCH_KEYS_MAX {
                 break;
             }
-            let envelope = transaction.envelope();
-            keys.insert(StateKey::Account(transaction.sender()));
-            if let Some(recipient) = envelope.to() {
-                keys.insert(StateKey::Account(recipient));
-            }
-            let listed = envelope.access_list().map_or(&[][..], |list| &list.0[..]);
-            for item in listed {
-                keys.insert(StateKey::Account(item.address));
-                let slots = item.storage_keys.iter();
-                keys.extend(slots.map(|slot| StateKey::Storage(item.address, (*slot).into())));
-            }
+            self.transaction_keys(transaction, &mut keys);
         }
+        keys.sort_unstable();
+        keys.dedup();
         keys
     }
 
-    fn frame_keys(&self) -> BTreeSet<StateKey> {
-        let mut keys = BTreeSet::new();
+    fn transaction_keys(&self, transaction: &Transaction, keys: &mut Vec<StateKey>) {
+        let envelope = transaction.envelope();
+        keys.push(StateKey::Account(transaction.sender()));
+        keys.extend(envelope.to().map(StateKey::Account));
+        let listed = envelope.access_list().map_or(&[][..], |list| &list.0[..]);
+        for item in listed {
+            keys.push(StateKey::Account(item.address));
+            let slots = item.storage_keys.iter();
+            keys.extend(slots.map(|slot| StateKey::Storage(item.address, (*slot).into())));
+        }
+        self.patterns.predict(transaction, keys);
+    }
+
+    fn frame_keys(&self) -> Vec<StateKey> {
+        let mut keys = Vec::new();
         let frame = &self.rules.frame;
         if frame.history_call {
             let slot = history_slot(self.environment.number.saturating_sub(1));
-            keys.insert(StateKey::Account(HISTORY_ADDRESS));
-            keys.insert(StateKey::Storage(HISTORY_ADDRESS, slot));
+            keys.push(StateKey::Account(HISTORY_ADDRESS));
+            keys.push(StateKey::Storage(HISTORY_ADDRESS, slot));
         }
         if frame.beacon_root_call {
-            keys.insert(StateKey::Account(BEACON_ROOTS_ADDRESS));
+            keys.push(StateKey::Account(BEACON_ROOTS_ADDRESS));
             for slot in beacon_root_slots(self.environment.timestamp()) {
-                keys.insert(StateKey::Storage(BEACON_ROOTS_ADDRESS, slot));
+                keys.push(StateKey::Storage(BEACON_ROOTS_ADDRESS, slot));
             }
         }
         if frame.epoch_blocks.is_some() {
-            keys.insert(StateKey::Account(StoredSet::ADDRESS));
-            keys.insert(StateKey::Storage(StoredSet::ADDRESS, StoredSet::length_slot()));
+            keys.push(StateKey::Account(StoredSet::ADDRESS));
+            keys.push(StateKey::Storage(StoredSet::ADDRESS, StoredSet::length_slot()));
         }
         keys
     }

@@ -4,6 +4,7 @@ mod contracts;
 mod fees;
 mod genesis;
 mod natives;
+mod patterns;
 mod properties;
 mod work;
 

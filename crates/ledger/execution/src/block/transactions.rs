@@ -8,7 +8,7 @@ use revm::{
     context_interface::result::{EVMError, ExecutionResult},
     state::EvmState,
 };
-use state::StateDiff;
+use state::{StateDiff, StateKey};
 use types::{Receipt, Transaction, ValidatorSet, receipts_root_and_bloom, transactions_root};
 
 use super::{
@@ -18,8 +18,8 @@ use super::{
     outcome::FAILURE_OUTPUT_BYTES_MAX,
 };
 use crate::{
-    BlockState, InvalidTransaction, LedgerEvm, Missing, Payment, TransactionRules, ValueSource,
-    check_transaction, effective_gas_price, environment::transaction_env, halt,
+    AccessPatterns, BlockState, InvalidTransaction, LedgerEvm, Missing, Payment, TransactionRules,
+    ValueSource, check_transaction, effective_gas_price, environment::transaction_env, halt,
     validate::refused_by_evm,
 };
 
@@ -47,6 +47,10 @@ pub(super) struct Progress {
     /// Gas used at the last pause.
     paused_at: u64,
     pub(super) tries: Tries,
+    /// The transaction that missed a value last.
+    missed: Option<usize>,
+    /// Accounts and slots wanted by the window's transactions, once they are known.
+    pub(super) wanted: Option<Vec<StateKey>>,
 }
 
 /// A run whose effects are not applied yet.
@@ -67,6 +71,8 @@ impl Progress {
             loaded: None,
             paused_at: 0,
             tries: Tries::new(transactions),
+            missed: None,
+            wanted: None,
         }
     }
 
@@ -180,10 +186,12 @@ impl BlockExecutor {
     ) -> R {
         let rules = self.rules.clone();
         let transaction_rules = rules.transaction_rules(&self.environment);
+        let patterns = Arc::clone(&self.patterns);
         let transactions = std::mem::take(&mut self.transactions);
         let mode = self.mode;
         let result = self.with_evm(|evm, progress| {
-            let mut run = Run { rules: &rules, transaction_rules, mode, evm, progress };
+            let mut run =
+                Run { rules: &rules, transaction_rules, patterns: &patterns, mode, evm, progress };
             work(&mut run, &transactions)
         });
         self.transactions = transactions;
@@ -195,6 +203,7 @@ impl BlockExecutor {
 pub(super) struct Run<'r, 'e, 's> {
     rules: &'r crate::ChainRules,
     pub(super) transaction_rules: TransactionRules,
+    patterns: &'r AccessPatterns,
     mode: Mode,
     pub(super) evm: &'r mut LedgerEvm<'e, &'s mut BlockState>,
     pub(super) progress: &'r mut Progress,
@@ -214,6 +223,7 @@ impl Run<'_, '_, '_> {
             }
             match self.one(transaction, remaining) {
                 Err(Pause::Need(keys)) => {
+                    self.progress.missed = Some(self.progress.next);
                     return Err(match self.look_ahead(transactions, keys) {
                         Some(keys) => Pause::Need(keys),
                         None => Pause::NeedSource,
@@ -256,6 +266,9 @@ impl Run<'_, '_, '_> {
         };
         match ran {
             Ok((result, changes)) => {
+                if self.progress.missed == Some(index) && result.is_success() {
+                    self.patterns.learn(transaction, &changes, self.evm.preimages());
+                }
                 let spec = self.evm.spec();
                 self.evm.database().commit(changes, spec);
                 self.progress.include(index, transaction, result, &self.transaction_rules);

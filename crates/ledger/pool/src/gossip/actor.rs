@@ -1,6 +1,6 @@
 //! The task that speaks with the peers.
 
-use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::SystemTime};
+use std::{future::Future, pin::Pin, sync::Arc, time::SystemTime};
 
 use alloy_primitives::{B256, Bytes, keccak256};
 use commonware_codec::{Decode as _, Encode as _};
@@ -17,8 +17,9 @@ use types::Transaction;
 
 use super::{
     ADMISSIONS_MAX, Announcement, BODIES_MAX, FLUSH_INTERVAL, GossipMessage, HASHES_MAX,
-    MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN, REFUSED_REPEATS, REPEAT_HASHES_MAX, REPEAT_INTERVAL,
-    RESPONSE_BYTES_MAX, SERVED_BYTES_PER_PEER_MAX,
+    MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN, PUSHED_TRANSACTION_BYTES_MAX, REFUSED_REPEATS,
+    REPEAT_HASHES_MAX, REPEAT_INTERVAL, RESPONSE_BYTES_MAX,
+    manners::Manners,
     message::{ANNOUNCEMENT_BYTES, LENGTH_BYTES_MAX, OVERHEAD_BYTES_MAX},
     requests::Requests,
 };
@@ -47,6 +48,7 @@ struct Admitted<P> {
 
 struct Counters {
     announced: Counter,
+    pushed: Counter,
     requested: Counter,
     received: Counter,
     unwanted: Counter,
@@ -62,8 +64,7 @@ pub struct Gossip<E, P: PublicKey, A, B> {
     blocker: B,
     message_bytes_max: usize,
     requests: Requests<P>,
-    /// Bytes of bodies sent since the last repetition.
-    served_bytes: BTreeMap<P, usize>,
+    manners: Manners<P>,
     admissions: Futures<'static, Admitted<P>>,
     counters: Counters,
     /// When new transactions were last announced.
@@ -86,6 +87,7 @@ where
     pub fn new(context: E, pool: Arc<Pool>, admit: A, blocker: B, config: GossipConfig) -> Self {
         let counters = Counters {
             announced: context.counter("announced", "transactions announced to peers"),
+            pushed: context.counter("pushed", "transactions pushed to peers"),
             requested: context.counter("requested", "transactions asked of peers"),
             received: context.counter("received", "transactions received from peers"),
             unwanted: context.counter("unwanted", "transactions received without being wanted"),
@@ -99,7 +101,7 @@ where
             blocker,
             message_bytes_max: config.message_bytes_max.max(MESSAGE_BYTES_MIN),
             requests: Requests::new(),
-            served_bytes: BTreeMap::new(),
+            manners: Manners::new(),
             admissions: Futures::default(),
             counters,
             announced_at: SystemTime::UNIX_EPOCH,
@@ -149,7 +151,7 @@ where
             },
             () = flush => {
                 if flush_at.take().is_some() {
-                    self.announce_new(&mut sender, context.current());
+                    self.send_new(&mut sender, context.current());
                     news = Box::pin(self.pool.wait_for_unannounced());
                 } else {
                     flush_at = Some((self.announced_at + FLUSH_INTERVAL).max(context.current()));
@@ -178,21 +180,29 @@ where
         }
     }
 
-    fn announce_new(&mut self, sender: &mut impl Sender<PublicKey = P>, now: SystemTime) {
+    fn send_new(&mut self, sender: &mut impl Sender<PublicKey = P>, now: SystemTime) {
         self.announced_at = now;
         loop {
             let transactions = self.pool.take_unannounced(HASHES_MAX);
             if transactions.is_empty() {
                 return;
             }
-            self.announce(sender, &transactions);
+            let (small, large): (Vec<_>, Vec<_>) = transactions
+                .into_iter()
+                .partition(|held| held.encoded().len() <= PUSHED_TRANSACTION_BYTES_MAX);
+            let small = small.iter().map(|transaction| transaction.encoded().clone());
+            for batch in self.batches(small) {
+                self.counters.pushed.inc_by(batch.len() as u64);
+                sender.send(Recipients::All, GossipMessage::Push(batch).encode(), false);
+            }
+            self.announce(sender, &large);
         }
     }
 
     /// Announces what has been executable for more than an interval, oldest first, a bounded
     /// number at a time; goes on where the last repetition ended.
     fn repeat(&mut self, sender: &mut impl Sender<PublicKey = P>) {
-        self.served_bytes.clear();
+        self.manners.next_interval();
         let (transactions, next) =
             self.pool.executable_arrivals(self.repeat_from, self.repeat_before, REPEAT_HASHES_MAX);
         self.announce(sender, &transactions);
@@ -219,6 +229,10 @@ where
     }
 
     fn received(&mut self, sender: &mut impl Sender<PublicKey = P>, peer: P, bytes: IoBuf) {
+        if self.manners.is_blocked(&peer) {
+            return;
+        }
+        let length = bytes.len();
         match GossipMessage::decode_cfg(bytes::Bytes::from(bytes), &()) {
             Ok(GossipMessage::Announce(announcements)) => self.announced(&peer, &announcements),
             Ok(GossipMessage::Request(hashes)) => self.serve(sender, peer, &hashes),
@@ -228,11 +242,15 @@ where
                 }
                 self.bodies(peer, transactions);
             }
+            Ok(GossipMessage::Push(transactions)) => self.pushed(peer, transactions, length),
             Err(error) => self.block(peer, &error.to_string()),
         }
     }
 
     fn announced(&mut self, peer: &P, announcements: &[Announcement]) {
+        if !self.manners.may_announce(peer, announcements.len()) {
+            return;
+        }
         let hashes: Vec<B256> = announcements.iter().map(|announced| announced.hash).collect();
         for (announcement, unknown) in announcements.iter().zip(self.pool.unknown(&hashes)) {
             if unknown {
@@ -241,14 +259,38 @@ where
         }
     }
 
-    /// Starts the admission of the bodies that are wanted.
+    /// Starts the admission of the bodies that are wanted. What was not asked of this peer is not
+    /// even hashed.
     fn bodies(&mut self, peer: P, transactions: Vec<Bytes>) {
         let total = transactions.len();
-        let wanted: Vec<(B256, Bytes)> = transactions
-            .into_iter()
-            .map(|bytes| (keccak256(&bytes), bytes))
-            .filter(|(hash, _)| self.requests.arrived(hash))
+        let owed = self.manners.sent(&peer, total);
+        if self.manners.is_flooding(&peer) {
+            self.block(peer, "transactions that nobody asked for");
+            return;
+        }
+        let hashed = transactions.into_iter().take(owed).map(|bytes| (keccak256(&bytes), bytes));
+        let wanted = hashed.filter(|(hash, _)| self.requests.arrived(hash)).collect();
+        self.admit(peer, total, wanted);
+    }
+
+    /// Starts the admission of pushed bodies that are not known, as far as the peer's bound allows.
+    fn pushed(&mut self, peer: P, transactions: Vec<Bytes>, message_bytes: usize) {
+        let total = transactions.len();
+        if !self.manners.may_push(&peer, total, message_bytes) {
+            return self.admit(peer, total, Vec::new());
+        }
+        let hashes: Vec<B256> = transactions.iter().map(keccak256).collect();
+        let unknown = self.pool.unknown(&hashes);
+        let hashed = hashes.into_iter().zip(transactions).zip(unknown);
+        let wanted = hashed
+            .filter(|((hash, _), unknown)| *unknown && self.requests.pushed(hash))
+            .map(|(hashed, _)| hashed)
             .collect();
+        self.admit(peer, total, wanted);
+    }
+
+    /// Starts the admission of what was wanted of `total` bodies.
+    fn admit(&mut self, peer: P, total: usize, wanted: Vec<(B256, Bytes)>) {
         self.counters.received.inc_by(total as u64);
         self.counters.unwanted.inc_by((total - wanted.len()) as u64);
         if wanted.is_empty() {
@@ -281,34 +323,25 @@ where
 
     /// Sends the bodies that are held, within the bounds of message and response.
     fn serve(&mut self, sender: &mut impl Sender<PublicKey = P>, peer: P, hashes: &[B256]) {
-        let served = self.served_bytes.entry(peer.clone()).or_default();
-        if *served >= SERVED_BYTES_PER_PEER_MAX {
+        if !self.manners.may_request(&peer, hashes.len()) {
             return;
         }
-        let mut missing = Vec::new();
-        let mut batches: Vec<Vec<Bytes>> = vec![Vec::new()];
-        let (mut total, mut size) = (0, OVERHEAD_BYTES_MAX);
-        for (hash, held) in hashes.iter().zip(self.pool.get_many(hashes)) {
-            let Some(transaction) = held else {
+        let (mut missing, mut held) = (Vec::new(), Vec::new());
+        let mut total = 0;
+        for (hash, transaction) in hashes.iter().zip(self.pool.get_many(hashes)) {
+            let Some(transaction) = transaction else {
                 missing.push(*hash);
                 continue;
             };
-            let bytes = transaction.encoded().clone();
-            let length = bytes.len() + LENGTH_BYTES_MAX;
+            let length = transaction.encoded().len() + LENGTH_BYTES_MAX;
             if total + length > RESPONSE_BYTES_MAX {
                 break;
             }
-            let count = batches.last().map_or(0, Vec::len);
-            if size + length > self.message_bytes_max || count >= BODIES_MAX {
-                batches.push(Vec::new());
-                size = OVERHEAD_BYTES_MAX;
-            }
             total += length;
-            size += length;
-            batches.last_mut().expect("there is always a batch").push(bytes);
+            held.push(transaction.encoded().clone());
         }
-        *served += total;
-        for transactions in batches.into_iter().filter(|batch| !batch.is_empty()) {
+        self.manners.served(&peer, total);
+        for transactions in self.batches(held) {
             let message = GossipMessage::Bodies { transactions, missing: Vec::new() };
             sender.send(Recipients::One(peer.clone()), message.encode(), false);
         }
@@ -319,10 +352,33 @@ where
         }
     }
 
+    /// Bodies in as many batches as messages are needed.
+    fn batches(&self, bodies: impl IntoIterator<Item = Bytes>) -> Vec<Vec<Bytes>> {
+        let mut batches: Vec<Vec<Bytes>> = Vec::new();
+        let mut size = 0;
+        for bytes in bodies {
+            let length = bytes.len() + LENGTH_BYTES_MAX;
+            match batches.last_mut() {
+                Some(batch)
+                    if size + length <= self.message_bytes_max && batch.len() < BODIES_MAX =>
+                {
+                    batch.push(bytes);
+                }
+                _ => {
+                    batches.push(vec![bytes]);
+                    size = OVERHEAD_BYTES_MAX;
+                }
+            }
+            size += length;
+        }
+        batches
+    }
+
     /// Asks for what is wanted, as far as the bounds per peer allow.
     fn ask(&mut self, sender: &mut impl Sender<PublicKey = P>, now: SystemTime) {
         for (peer, hashes) in self.requests.next(now) {
             self.counters.requested.inc_by(hashes.len() as u64);
+            self.manners.asked(&peer, hashes.len());
             for hashes in hashes.chunks(self.hashes_per_message()) {
                 let message = GossipMessage::Request(hashes.to_vec());
                 sender.send(Recipients::One(peer.clone()), message.encode(), false);
@@ -336,8 +392,9 @@ where
 
     fn block(&mut self, peer: P, reason: &str) {
         self.counters.blocked.inc();
+        self.manners.blocked(&peer);
         self.requests.forget(&peer);
-        block!(self.blocker, peer, reason, "blocking peer: transaction gossip is not decodable");
+        block!(self.blocker, peer, reason, "blocking peer: hostile transaction gossip");
     }
 }
 

@@ -13,6 +13,7 @@ use super::{BODIES_MAX, HASHES_MAX};
 const ANNOUNCE_TAG: u8 = 0;
 const REQUEST_TAG: u8 = 1;
 const BODIES_TAG: u8 = 2;
+const PUSH_TAG: u8 = 3;
 
 /// Bytes of one [`Announcement`].
 pub(super) const ANNOUNCEMENT_BYTES: usize = 36;
@@ -44,6 +45,8 @@ pub enum GossipMessage {
         /// Hashes that were asked for and are not held (any more), at most [`HASHES_MAX`].
         missing: Vec<B256>,
     },
+    /// EIP-2718 encodings of what was just submitted to the sender; 1 to [`BODIES_MAX`].
+    Push(Vec<Bytes>),
 }
 
 impl Write for GossipMessage {
@@ -63,12 +66,12 @@ impl Write for GossipMessage {
             }
             Self::Bodies { transactions, missing } => {
                 BODIES_TAG.write(buf);
-                transactions.len().write(buf);
-                for transaction in transactions {
-                    transaction.len().write(buf);
-                    buf.put_slice(transaction);
-                }
+                write_transactions(transactions, buf);
                 write_hashes(missing, buf);
+            }
+            Self::Push(transactions) => {
+                PUSH_TAG.write(buf);
+                write_transactions(transactions, buf);
             }
         }
     }
@@ -82,11 +85,9 @@ impl EncodeSize for GossipMessage {
             }
             Self::Request(hashes) => hashes_size(hashes),
             Self::Bodies { transactions, missing } => {
-                let size = |bytes: &Bytes| bytes.len().encode_size() + bytes.len();
-                transactions.len().encode_size()
-                    + transactions.iter().map(size).sum::<usize>()
-                    + hashes_size(missing)
+                transactions_size(transactions) + hashes_size(missing)
             }
+            Self::Push(transactions) => transactions_size(transactions),
         }
     }
 }
@@ -109,9 +110,23 @@ impl Read for GossipMessage {
                 }
                 Ok(Self::Bodies { transactions, missing })
             }
+            PUSH_TAG => read_list(buf, 1, BODIES_MAX, 2, read_transaction).map(Self::Push),
             tag => Err(Error::InvalidEnum(tag)),
         }
     }
+}
+
+fn write_transactions(transactions: &[Bytes], buf: &mut impl BufMut) {
+    transactions.len().write(buf);
+    for transaction in transactions {
+        transaction.len().write(buf);
+        buf.put_slice(transaction);
+    }
+}
+
+fn transactions_size(transactions: &[Bytes]) -> usize {
+    let size = |bytes: &Bytes| bytes.len().encode_size() + bytes.len();
+    transactions.len().encode_size() + transactions.iter().map(size).sum::<usize>()
 }
 
 fn write_hashes(hashes: &[B256], buf: &mut impl BufMut) {

@@ -1,13 +1,16 @@
 //! Spreading transactions between peers.
 //!
-//! A node announces what was submitted to it: hash and size, in batches. A peer that does not know
-//! a hash asks the announcer for the body, and another announcer if that one does not answer. What
-//! arrives goes through the same admission as a local submission. Every second each node announces
-//! again what has been executable in its pool for more than a second, so that losses heal and late
-//! joiners catch up; a transaction that is known costs its receiver one look-up.
+//! A node pushes what was submitted to it to all its peers, in batches; of a large transaction it
+//! announces hash and size. Every second it announces again what has been executable in its pool
+//! for more than a second, so that losses heal and late joiners catch up; a transaction that is
+//! known costs its receiver one look-up. A peer that does not know an announced hash asks the
+//! announcer for the body, and another announcer if that one does not answer. What arrives goes
+//! through the same admission as a local submission.
 //!
 //! ```text
 //! A (submission)            B
+//! │        Push [bytes]      │
+//! ├────────────────────────▶│  up to a volume per peer and second: admission
 //! │  Announce [(hash, size)] │
 //! ├────────────────────────▶│  unknown hashes are noted, up to a bound per peer
 //! │         Request [hash]   │
@@ -20,6 +23,7 @@
 //! refused for any other reason are merely dropped, since peers may be a block apart.
 
 mod actor;
+mod manners;
 mod message;
 mod requests;
 #[cfg(test)]
@@ -61,8 +65,22 @@ pub const WANTED_MAX: usize = PEERS_MAX * (ANNOUNCED_PER_PEER_MAX + IN_FLIGHT_MA
 pub const ANNOUNCERS_MAX: usize = 4;
 /// Bytes of bodies sent in answer to one request; what exceeds them is left to a later request.
 pub const RESPONSE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Transactions up to this size are pushed, larger ones announced, bytes.
+pub const PUSHED_TRANSACTION_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of messages with pushed bodies taken from one peer between two repetitions; what exceeds
+/// them is dropped, and comes when it is announced.
+pub const PUSHED_BYTES_PER_PEER_MAX: usize = 16 * 1024 * 1024;
+/// Transactions pushed by one peer that are looked at between two repetitions: each costs the
+/// recovery of a signer.
+pub const PUSHED_PER_PEER_MAX: usize = 8_192;
 /// Bytes of bodies sent to one peer between two repetitions; further requests of it go unanswered.
 pub const SERVED_BYTES_PER_PEER_MAX: usize = 32 * 1024 * 1024;
+/// Hashes of one peer's announcements, and of its requests, that are looked up between two
+/// repetitions; further ones are ignored until they are sent again.
+pub const HASHES_PER_PEER_MAX: usize = 65_536;
+/// Transactions that a peer may send without having been asked for them; they are dropped unread,
+/// and beyond it the peer is blocked. An honest peer sends none.
+pub const UNASKED_MAX: usize = 2 * BODIES_MAX;
 /// Refused transactions that are remembered, so that they are not fetched again at once.
 pub const REFUSED_MAX: usize = 32_768;
 /// Repetitions after which refused transactions may be fetched again: up to twice as many.

@@ -139,6 +139,19 @@ impl<P: Clone + Ord> Requests<P> {
         true
     }
 
+    /// A body is here that the pool does not know and nobody need have asked for. Answers whether
+    /// it goes into admission.
+    pub(super) fn pushed(&mut self, hash: &B256) -> bool {
+        if self.wanted.contains_key(hash) {
+            return self.arrived(hash);
+        }
+        if self.refused.get(hash).is_some() || self.wanted.len() >= WANTED_MAX {
+            return false;
+        }
+        self.wanted.insert(*hash, Want { size: 0, phase: Phase::Arrived, others: Vec::new() });
+        true
+    }
+
     /// `peer` does not hold what it was asked for.
     pub(super) fn missing(&mut self, peer: &P, hash: &B256) {
         let asked = self.wanted.get(hash).map(|want| &want.phase);

@@ -19,9 +19,10 @@ use proptest::prelude::*;
 use types::limits::TRANSACTION_BYTES_MAX;
 
 use super::{
-    ANNOUNCED_PER_PEER_MAX, Announcement, Gossip, GossipConfig, GossipMessage, HASHES_MAX,
-    IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX, MESSAGE_BYTES_MAX, REQUEST_TIMEOUT, RESPONSE_BYTES_MAX,
-    SERVED_BYTES_PER_PEER_MAX, requests::Requests,
+    ANNOUNCED_PER_PEER_MAX, Announcement, BODIES_MAX, Gossip, GossipConfig, GossipMessage,
+    HASHES_MAX, IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX, MESSAGE_BYTES_MAX, PUSHED_BYTES_PER_PEER_MAX,
+    PUSHED_TRANSACTION_BYTES_MAX, REQUEST_TIMEOUT, RESPONSE_BYTES_MAX, SERVED_BYTES_PER_PEER_MAX,
+    requests::Requests,
 };
 use crate::{
     Admission, Admit as _,
@@ -201,6 +202,58 @@ fn large_transactions_pass_within_message_limits() {
 }
 
 #[test]
+fn what_is_submitted_goes_out_at_once_and_large_ones_when_asked_for() {
+    deterministic::Runner::seeded(9).start(|context| async move {
+        let net = Net::start(context, 2).await;
+        net.link(0, 1, probability!(1.0)).await;
+        let node = net.node(1).await;
+        let (_sender, mut receiver) = net.wire(0).await;
+        let small = Offer::new(1, 0).bytes();
+        let data_bytes = PUSHED_TRANSACTION_BYTES_MAX;
+        let large = Offer { data_bytes, gas: 6_000_000, ..Offer::new(2, 0) }.bytes();
+        node.submit(vec![large.clone(), small.clone()]).await;
+        let mut sent = Vec::new();
+        for _ in 0..2 {
+            let (_, bytes) = receiver.recv().await.unwrap();
+            sent.push(GossipMessage::decode_cfg(bytes::Bytes::from(bytes), &()).unwrap());
+        }
+        assert_eq!(sent[0], GossipMessage::Push(vec![small]));
+        assert_eq!(sent[1], GossipMessage::Announce(vec![announcement(&large)]));
+    });
+}
+
+#[test]
+fn pushed_bodies_are_taken_once_and_up_to_a_bound() {
+    deterministic::Runner::seeded(10).start(|context| async move {
+        let net = Net::start(context, 2).await;
+        net.link(0, 1, probability!(1.0)).await;
+        let node = net.node(1).await;
+        let (mut sender, _receiver) = net.wire(0).await;
+        let mut push = |bodies: Vec<Bytes>| {
+            sender.send(Recipients::All, GossipMessage::Push(bodies).encode(), false);
+        };
+        let first = Offer::new(1, 0).bytes();
+        let poor = Offer { value: 1, ..Offer::new(2, 0) }.bytes();
+        push(vec![first.clone(), poor, first.clone()]);
+        push(vec![first]);
+        net.until(1, "the first", || node.pool.status().executable == 1).await;
+        // The bound is used up with what is known, up to the next interval.
+        net.context.sleep(Duration::from_secs(1)).await;
+        let filler = Offer { data_bytes: 120_000, gas: 6_000_000, ..Offer::new(3, 0) }.bytes();
+        for _ in 0..=PUSHED_BYTES_PER_PEER_MAX / filler.len() {
+            push(vec![filler.clone()]);
+        }
+        push(chain(1, 1..2));
+        net.context.sleep(Duration::from_millis(300)).await;
+        assert_eq!(node.pool.status().executable, 2);
+        net.context.sleep(Duration::from_secs(1)).await;
+        push(chain(1, 1..2));
+        net.until(1, "a new interval", || node.pool.status().executable == 3).await;
+        assert!(!net.blocked(1, 0).await);
+    });
+}
+
+#[test]
 fn an_announcer_that_does_not_answer_is_replaced() {
     deterministic::Runner::seeded(6).start(|context| async move {
         let net = Net::start(context, 3).await;
@@ -229,7 +282,9 @@ fn garbage_blocks_its_sender() {
     let undecodable = Bytes::from_static(&[0x02, 0xc0]);
     let bodies = GossipMessage::Bodies { transactions: vec![undecodable.clone()], missing: vec![] };
     let announce = GossipMessage::Announce(vec![announcement(&undecodable)]);
-    let hostile: [Vec<Vec<u8>>; 4] = [
+    let push = GossipMessage::Push(vec![undecodable.clone()]);
+    let hostile: [Vec<Vec<u8>>; 5] = [
+        vec![push.encode().to_vec()],
         vec![vec![]],
         vec![vec![7, 7, 7]],
         vec![vec![0xff; 100_000]],
@@ -285,6 +340,33 @@ fn unwanted_and_refused_bodies_change_nothing_and_block_nobody() {
         assert_eq!(answers[1], missing);
         assert_eq!(node.pool.status(), Default::default());
         assert!(!net.blocked(1, 0).await);
+    });
+}
+
+#[test]
+fn a_flood_of_unasked_bodies_blocks_its_sender() {
+    deterministic::Runner::seeded(9).start(|context| async move {
+        let net = Net::start(context, 3).await;
+        net.link(0, 1, probability!(1.0)).await;
+        let node = net.node(1).await;
+        let (mut sender, mut receiver) = net.wire(0).await;
+        let noise: Vec<Bytes> = (0..BODIES_MAX).map(|n| n.to_be_bytes().to_vec().into()).collect();
+        let bodies = GossipMessage::Bodies { transactions: noise, missing: vec![] }.encode();
+        sender.send(Recipients::All, bodies.clone(), false);
+        // What was asked for is taken, however much else was sent.
+        let good = Offer::new(1, 0).bytes();
+        let announce = GossipMessage::Announce(vec![announcement(&good)]).encode();
+        sender.send(Recipients::All, announce, false);
+        receiver.recv().await.unwrap();
+        let answer = GossipMessage::Bodies { transactions: vec![good], missing: vec![] };
+        sender.send(Recipients::All, answer.encode(), false);
+        net.until(1, "body", || node.pool.status().executable == 1).await;
+        sender.send(Recipients::All, bodies.clone(), false);
+        net.context.sleep(Duration::from_millis(100)).await;
+        assert!(!net.blocked(1, 0).await);
+        sender.send(Recipients::All, bodies, false);
+        net.context.sleep(Duration::from_millis(100)).await;
+        assert!(net.blocked(1, 0).await);
     });
 }
 
@@ -401,11 +483,12 @@ fn hashes(range: std::ops::Range<usize>) -> impl Strategy<Value = Vec<B256>> {
 fn messages() -> impl Strategy<Value = GossipMessage> {
     let announcement = (any::<[u8; 32]>(), any::<u32>())
         .prop_map(|(hash, size)| Announcement { hash: hash.into(), size });
-    let body = proptest::collection::vec(any::<u8>(), 1..300).prop_map(Bytes::from);
+    let body = || proptest::collection::vec(any::<u8>(), 1..300).prop_map(Bytes::from);
     prop_oneof![
         proptest::collection::vec(announcement, 1..50).prop_map(GossipMessage::Announce),
         hashes(1..50).prop_map(GossipMessage::Request),
-        (proptest::collection::vec(body, 1..20), hashes(0..20))
+        proptest::collection::vec(body(), 1..20).prop_map(GossipMessage::Push),
+        (proptest::collection::vec(body(), 1..20), hashes(0..20))
             .prop_map(|(transactions, missing)| GossipMessage::Bodies { transactions, missing }),
     ]
 }
@@ -425,7 +508,7 @@ proptest! {
 
     #[test]
     fn garbage_never_panics_and_decodes_one_way(
-        tag in 0u8..4,
+        tag in 0u8..5,
         rest in proptest::collection::vec(any::<u8>(), 0..400),
     ) {
         let bytes = [&[tag][..], &rest].concat();
@@ -445,7 +528,14 @@ fn counts_beyond_the_limits_are_refused() {
     let empty_body =
         GossipMessage::Bodies { transactions: vec![Bytes::new()], missing: vec![B256::ZERO] };
     let nothing = GossipMessage::Bodies { transactions: vec![], missing: vec![] };
-    for message in [too_many, too_long, empty_body, nothing, GossipMessage::Announce(vec![])] {
+    for message in [
+        too_many,
+        too_long,
+        empty_body,
+        nothing,
+        GossipMessage::Announce(vec![]),
+        GossipMessage::Push(vec![]),
+    ] {
         assert!(GossipMessage::decode_cfg(message.encode(), &()).is_err());
     }
     let most = GossipMessage::Request(vec![B256::ZERO; HASHES_MAX]);

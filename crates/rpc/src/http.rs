@@ -83,13 +83,14 @@ async fn call(State(shared): State<Shared>, request: Request) -> Response {
     if let Err(refused) = content_type(request.headers()) {
         return *refused;
     }
-    let Ok(_turn) = service.requests.clone().try_acquire_owned() else {
-        let limit = service.config.requests_max;
-        return too_many(format!("too many requests at once, limit {limit}"));
-    };
     let body = match body::read(&service, request).await {
         Ok(body) => body,
         Err(refused) => return *refused,
+    };
+    // Only now: bodies that come byte by byte must not take the turns of whole ones.
+    let Ok(_turn) = service.requests.clone().try_acquire_owned() else {
+        let limit = service.config.requests_max;
+        return too_many(format!("too many requests at once, limit {limit}"));
     };
     let message = match parse(&body.bytes) {
         Ok(message) => message,
@@ -102,7 +103,7 @@ async fn call(State(shared): State<Shared>, request: Request) -> Response {
     };
     let context = Context { service, session: None };
     match answer(&context, message).await {
-        Some(text) => json_text(text),
+        Some(answer) => json_text(answer.into_bytes()),
         None => StatusCode::OK.into_response(),
     }
 }
@@ -126,8 +127,8 @@ fn content_type(headers: &HeaderMap) -> Result<(), Box<Response>> {
     Err(Box::new(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &error)))
 }
 
-fn json_text(text: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+fn json_text(text: impl Into<axum::body::Body>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text.into()).into_response()
 }
 
 fn refuse(status: StatusCode, error: &RpcError) -> Response {

@@ -8,6 +8,7 @@
 //! Everything that arrives is hostile until decoded: sizes stand in [`limits`], each refusal names
 //! the limit, and nothing a caller does makes the node wait.
 
+mod answer;
 mod block_id;
 mod call_request;
 mod config;
@@ -18,6 +19,7 @@ mod filters;
 mod follower;
 mod http;
 mod items;
+mod json_text;
 pub mod limits;
 mod log_query;
 mod methods;

@@ -18,6 +18,8 @@ pub const PARAMETERS_MAX: usize = 16;
 pub const ID_BYTES_MAX: usize = 1_024;
 /// Results of one request, bytes (geth's batch limit).
 pub const RESPONSE_BYTES_MAX: usize = 25 * 1024 * 1024;
+/// Answers of all requests being made or not yet read by their callers, bytes.
+pub const RESPONSE_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
 /// Requests of one WebSocket connection that are answered at once; reading pauses above it.
 pub const WEBSOCKET_REQUESTS_MAX: usize = 32;
 /// Subscriptions of one WebSocket connection.

@@ -13,9 +13,8 @@ mod subscriptions;
 mod transactions;
 
 use futures::future::BoxFuture;
-use serde_json::Value;
 
-use crate::{error::RpcError, params::Params, service::Context};
+use crate::{error::RpcError, json_text::JsonText, params::Params, service::Context};
 
 pub use node::syncing_status;
 pub use transactions::pending_transaction;
@@ -31,7 +30,7 @@ pub enum Tier {
     Own,
 }
 
-type Handler = for<'a> fn(&'a Context, &'a Params) -> BoxFuture<'a, Result<Value, RpcError>>;
+type Handler = for<'a> fn(&'a Context, &'a Params) -> BoxFuture<'a, Result<JsonText, RpcError>>;
 
 /// One method.
 pub struct Method {
@@ -67,7 +66,9 @@ macro_rules! table {
             name: $name,
             tier: Tier::$tier,
             weight: $weight,
-            run: |context, params| Box::pin($handler(context, params)),
+            run: |context, params| {
+                Box::pin(async move { $handler(context, params).await.map(JsonText::from) })
+            },
         }),*]
     };
 }

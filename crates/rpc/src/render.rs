@@ -4,10 +4,11 @@ mod block;
 mod log;
 mod receipt;
 mod transaction;
+mod wire;
 
 pub use block::{block, header};
 pub use log::log;
-pub use receipt::{BlockReceipts, receipt};
+pub use receipt::{BlockReceipts, ReceiptObject, receipt};
 pub use transaction::{Place, transaction};
 
 use serde_json::Value;

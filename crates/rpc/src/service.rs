@@ -9,16 +9,18 @@ use std::{
 
 use futures::FutureExt as _;
 use ledger_api::Ledger;
+use serde_json::value::RawValue;
 use tokio::{sync::Semaphore, time::timeout_at};
 use types::Genesis;
 
 use crate::{
+    answer::{ANSWER_PERMIT_BYTES, Answer},
     config::RpcConfig,
     envelope::{self, BadCall, Call, Message},
     error::{RpcError, code},
     filters::Filters,
     follower::Follower,
-    limits::{REQUEST_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_MAX},
+    limits::{REQUEST_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_MAX},
     methods::{METHODS, Method},
     metrics::{OTHER, RpcMetrics},
     simulations::Simulations,
@@ -47,6 +49,8 @@ pub struct Service {
     pub weight: Arc<Semaphore>,
     /// Bodies held, in KiB.
     pub body_kib: Arc<Semaphore>,
+    /// Answers held, in KiB.
+    pub answer_kib: Arc<Semaphore>,
     methods: HashMap<&'static str, &'static Method>,
 }
 
@@ -80,6 +84,9 @@ impl Service {
             websockets: Arc::new(Semaphore::new(config.websockets_max)),
             weight: Arc::new(Semaphore::new(config.weight_max as usize)),
             body_kib: Arc::new(Semaphore::new(REQUEST_BYTES_IN_FLIGHT_MAX / BODY_PERMIT_BYTES)),
+            answer_kib: Arc::new(Semaphore::new(
+                RESPONSE_BYTES_IN_FLIGHT_MAX / ANSWER_PERMIT_BYTES,
+            )),
             methods: METHODS.iter().map(|method| (method.name, method)).collect(),
             genesis: Arc::new(ledger.genesis().clone()),
             ledger,
@@ -104,11 +111,16 @@ impl Service {
 }
 
 /// Answers a message; `None` where nothing is to be answered (notifications).
-pub async fn answer(context: &Context, message: Message) -> Option<String> {
+pub async fn answer(context: &Context, message: Message) -> Option<Answer> {
     let limit = Duration::from_millis(context.service.config.request_timeout_ms);
     let deadline = tokio::time::Instant::now() + limit;
     match message {
-        Message::Single(call) => answer_call(context, call, deadline, RESPONSE_BYTES_MAX).await,
+        Message::Single(call) => {
+            let told = answer_call(context, call, deadline, RESPONSE_BYTES_MAX).await?;
+            let mut answer = Answer::new(context.service.answer_kib.clone());
+            add(&mut answer, told);
+            Some(answer)
+        }
         Message::Batch(calls) => answer_batch(context, calls, deadline).await,
     }
 }
@@ -118,20 +130,39 @@ async fn answer_batch(
     context: &Context,
     calls: Vec<Result<Call, BadCall>>,
     deadline: tokio::time::Instant,
-) -> Option<String> {
-    let mut text = String::from("[");
+) -> Option<Answer> {
+    let mut answer = Answer::new(context.service.answer_kib.clone());
+    answer.push_uncounted("[".into());
     for call in calls {
-        let room = RESPONSE_BYTES_MAX.saturating_sub(text.len());
-        if let Some(answer) = answer_call(context, call, deadline, room).await {
-            if text.len() > 1 {
-                text.push(',');
+        let room = RESPONSE_BYTES_MAX.saturating_sub(answer.len());
+        if let Some(told) = answer_call(context, call, deadline, room).await {
+            if answer.len() > 1 {
+                answer.push_uncounted(",".into());
             }
-            text.push_str(&answer);
+            add(&mut answer, told);
         }
         // Calls that need no waiting must not keep others from the thread.
         tokio::task::consume_budget().await;
     }
-    (text.len() > 1).then(|| text + "]")
+    let any = answer.len() > 1;
+    answer.push_uncounted("]".into());
+    any.then_some(answer)
+}
+
+/// What is told about one call.
+struct Told {
+    text: String,
+    /// The id, for an error in its place.
+    id: Option<Box<RawValue>>,
+}
+
+/// Adds it to the answer, or an error where the answers of all callers are too many already.
+fn add(answer: &mut Answer, told: Told) {
+    if answer.push(told.text).is_err() {
+        let limit = RESPONSE_BYTES_IN_FLIGHT_MAX;
+        let error = RpcError::limit(format!("too many answers not yet read, limit {limit} bytes"));
+        answer.push_uncounted(envelope::failure(told.id.as_deref(), &error));
+    }
 }
 
 async fn answer_call(
@@ -139,20 +170,24 @@ async fn answer_call(
     call: Result<Call, BadCall>,
     deadline: tokio::time::Instant,
     room_bytes: usize,
-) -> Option<String> {
+) -> Option<Told> {
     let call = match call {
         Ok(call) => call,
-        Err(bad) => return Some(envelope::failure(bad.id.as_deref(), &bad.error)),
+        Err(bad) => {
+            let text = envelope::failure(bad.id.as_deref(), &bad.error);
+            return Some(Told { text, id: bad.id });
+        }
     };
     let start = Instant::now();
     let (label, result) = run(context, &call, deadline, room_bytes).await;
     let code = result.as_ref().err().map_or(0, |error| error.code);
     context.service.metrics.called(label, code, start.elapsed());
     let id = call.id?;
-    Some(match result {
+    let text = match result {
         Ok(text) => envelope::success(&id, &text),
         Err(error) => envelope::failure(Some(&id), &error),
-    })
+    };
+    Some(Told { text, id: Some(id) })
 }
 
 async fn run(
@@ -171,7 +206,7 @@ async fn run(
     let result = match timeout_at(deadline, running).await {
         Err(_) => Err(RpcError::new(code::TIMEOUT, "request timed out")),
         Ok(Err(_)) => Err(RpcError::internal(format_args!("{} panicked", method.name))),
-        Ok(Ok(result)) => result.map(|value| value.to_string()),
+        Ok(Ok(result)) => result.map(|answer| answer.0),
     };
     let result = match result {
         Ok(text) if text.len() > room_bytes => Err(too_large()),

@@ -22,6 +22,7 @@ use tokio::{
 pub use session::{Session, Subscription};
 
 use crate::{
+    answer::Answer,
     envelope,
     error::RpcError,
     follower::NewBlock,
@@ -50,7 +51,7 @@ struct Connection {
     socket: WebSocket,
     context: Context,
     session: Arc<Session>,
-    answers: FuturesUnordered<BoxFuture<'static, Option<String>>>,
+    answers: FuturesUnordered<BoxFuture<'static, Option<Answer>>>,
     blocks: Option<Receiver<Arc<NewBlock>>>,
     pending: Option<Receiver<B256>>,
     silent_pings: u32,
@@ -94,7 +95,7 @@ impl Connection {
                 frame = self.socket.recv(), if self.answers.len() < WEBSOCKET_REQUESTS_MAX => {
                     self.received(frame).await
                 }
-                Some(text) = self.answers.next() => self.answered(text).await,
+                Some(told) = self.answers.next() => self.answered(told).await,
                 block = next(&mut self.blocks) => self.new_block(block).await,
                 hash = next(&mut self.pending) => self.new_pending(hash).await,
                 _ = ping.tick() => self.ping().await,
@@ -136,19 +137,19 @@ impl Connection {
         };
         let context = self.context.clone();
         self.answers.push(Box::pin(async move {
-            let text = answer(&context, message).await;
+            let told = answer(&context, message).await;
             drop(permit);
-            text
+            told
         }));
         Ok(())
     }
 
-    async fn answered(&mut self, text: Option<String>) -> Result<(), Ending> {
+    async fn answered(&mut self, told: Option<Answer>) -> Result<(), Ending> {
         self.follow_new_subscriptions();
-        match text {
-            Some(text) => self.send(text).await,
-            None => Ok(()),
-        }
+        let Some(told) = told else { return Ok(()) };
+        // Counted until it is written.
+        let (text, _counted) = told.into_text();
+        self.send(text).await
     }
 
     /// Listens to what the session has subscribed to, and to no more.

@@ -10,9 +10,10 @@ use super::fees::charged_price;
 use crate::{
     block_id::{BlockId, Tag},
     error::RpcError,
+    json_text::JsonText,
     params::Params,
     quantity::quantity,
-    render::{self, BlockReceipts, Place},
+    render::{self, BlockReceipts, Place, ReceiptObject},
     service::Context,
     view::{Executed, View},
 };
@@ -87,7 +88,11 @@ pub fn transaction_object(
 }
 
 /// Receipt `index` of a block as an object.
-pub fn receipt_object(view: &View, executed: &Executed, index: usize) -> Result<Value, RpcError> {
+pub fn receipt_object<'a>(
+    view: &View,
+    executed: &'a Executed,
+    index: usize,
+) -> Result<ReceiptObject<'a>, RpcError> {
     let transaction = decoded(executed, index)?;
     let header = executed.block.header();
     let receipts =
@@ -98,27 +103,27 @@ pub fn receipt_object(view: &View, executed: &Executed, index: usize) -> Result<
 }
 
 /// `eth_getBlockReceipts`: number, tag or hash; null for an unknown block.
-pub async fn receipts(context: &Context, params: &Params) -> Result<Value, RpcError> {
+pub async fn receipts(context: &Context, params: &Params) -> Result<JsonText, RpcError> {
     let view = context.view();
     let Some(number) = view.number(params.required(0)?)? else {
-        return Ok(Value::Null);
+        return Ok(Value::Null.into());
     };
     off_thread(move || {
         let Some(executed) = view.executed(number)? else {
-            return Ok(Value::Null);
+            return Ok(Value::Null.into());
         };
         let count = executed.receipts.len();
-        let all: Result<Vec<Value>, RpcError> =
+        let all: Result<Vec<ReceiptObject<'_>>, RpcError> =
             (0..count).map(|index| receipt_object(&view, &executed, index)).collect();
-        all.map(Value::Array)
+        Ok(JsonText::of(&all?))
     })
     .await
 }
 
 /// Runs reading and decoding that may take milliseconds on another thread.
-pub async fn off_thread(
-    work: impl FnOnce() -> Result<Value, RpcError> + Send + 'static,
-) -> Result<Value, RpcError> {
+pub async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RpcError> + Send + 'static,
+) -> Result<T, RpcError> {
     tokio::task::spawn_blocking(work).await.map_err(RpcError::internal)?
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     error::RpcError,
     filters::{Changes, Watch},
+    json_text::JsonText,
     log_query::{Blocks, LogQuery, heights, search},
     params::Params,
     render,
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// `eth_getLogs`.
-pub async fn logs(context: &Context, params: &Params) -> Result<Value, RpcError> {
+pub async fn logs(context: &Context, params: &Params) -> Result<JsonText, RpcError> {
     let query: LogQuery = params.required(0)?;
     let view = context.view();
     let range = heights(&view, query.blocks)?;
@@ -27,11 +28,11 @@ async fn find(
     view: View,
     query: LogQuery,
     range: (u64, u64),
-) -> Result<Value, RpcError> {
+) -> Result<JsonText, RpcError> {
     let config = context.service.config.clone();
     let work = move || {
         let found: Vec<LogEntry> = search(&view, &config, &query.filter, range)?;
-        Ok(Value::Array(found.iter().map(render::log).collect()))
+        Ok(JsonText::of(&found.iter().map(render::log).collect::<Vec<_>>()))
     };
     context.service.simulations.run(work).await
 }
@@ -82,19 +83,19 @@ pub async fn uninstall(context: &Context, params: &Params) -> Result<Value, RpcE
 }
 
 /// `eth_getFilterChanges`.
-pub async fn changes(context: &Context, params: &Params) -> Result<Value, RpcError> {
+pub async fn changes(context: &Context, params: &Params) -> Result<JsonText, RpcError> {
     let id: String = params.required(0)?;
     let view = context.view();
     match context.service.filters.changes(&id, view.head().number)? {
-        Changes::Pending(hashes) => Ok(json!(hashes)),
+        Changes::Pending(hashes) => Ok(JsonText::of(&hashes)),
         Changes::Blocks(from, end) => {
-            let hashes: Result<Vec<Value>, RpcError> =
-                (from..end).map(|number| view.hash(number).map(|hash| json!(hash))).collect();
-            hashes.map(Value::Array)
+            let hashes: Result<Vec<_>, RpcError> =
+                (from..end).map(|number| view.hash(number)).collect();
+            Ok(JsonText::of(&hashes?))
         }
         Changes::Logs(query, from) => {
             let Some(range) = new_range(&view, &query, from) else {
-                return Ok(json!([]));
+                return Ok(json!([]).into());
             };
             let found = find(context, view, query, range).await;
             if found.is_err() {
@@ -116,7 +117,7 @@ fn new_range(view: &View, query: &LogQuery, next: u64) -> Option<(u64, u64)> {
 }
 
 /// `eth_getFilterLogs`: everything the filter asks for up to the head.
-pub async fn filter_logs(context: &Context, params: &Params) -> Result<Value, RpcError> {
+pub async fn filter_logs(context: &Context, params: &Params) -> Result<JsonText, RpcError> {
     let id: String = params.required(0)?;
     let query = context.service.filters.log_query(&id)?;
     let view = context.view();
@@ -126,7 +127,7 @@ pub async fn filter_logs(context: &Context, params: &Params) -> Result<Value, Rp
             let first = fixed(&view, from).unwrap_or(head);
             let last = fixed(&view, to).unwrap_or(head).min(head);
             if first > last {
-                return Ok(json!([]));
+                return Ok(json!([]).into());
             }
             (first, last)
         }

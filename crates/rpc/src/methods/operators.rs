@@ -26,6 +26,9 @@ pub async fn consensus_state(context: &Context, _: &Params) -> Result<Value, Rpc
         "view": quantity(status.view),
         "finalizedHeight": quantity(status.finalized_height),
         "voting": status.voting,
+        "abstainingUntil": status.abstaining_until.map(|(epoch, view)| {
+            json!({ "epoch": quantity(epoch), "view": quantity(view) })
+        }),
         "ownKey": key(status.own_key),
         "leader": leader,
         "validators": status.validators.iter().map(validator_status).collect::<Vec<_>>(),
@@ -38,6 +41,7 @@ pub async fn consensus_state(context: &Context, _: &Params) -> Result<Value, Rpc
         "othersAheadMillis": status.others_ahead_ms,
         "heights": heights(&status.heights),
         "evidence": quantity(status.evidence_count),
+        "divergenceReports": quantity(status.divergence_count),
     }))
 }
 

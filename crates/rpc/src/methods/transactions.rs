@@ -11,6 +11,7 @@ use super::blocks::{receipt_object, transaction_object};
 use crate::{
     block_id::{BlockId, Tag},
     error::{RpcError, code},
+    json_text::JsonText,
     params::Params,
     quantity::{Small, data},
     render,
@@ -50,15 +51,16 @@ fn find(view: &View, hash: B256) -> Result<Option<(View, Executed, usize)>, RpcE
 }
 
 /// `eth_getTransactionReceipt`: null until final.
-pub async fn receipt(context: &Context, params: &Params) -> Result<Value, RpcError> {
-    receipt_of(&context.view(), params.required(0)?)
+pub async fn receipt(context: &Context, params: &Params) -> Result<JsonText, RpcError> {
+    let receipt = receipt_of(&context.view(), params.required(0)?)?;
+    Ok(receipt.unwrap_or_else(|| Value::Null.into()))
 }
 
-fn receipt_of(view: &View, hash: B256) -> Result<Value, RpcError> {
-    match find(view, hash)? {
-        Some((view, executed, index)) => receipt_object(&view, &executed, index),
-        None => Ok(Value::Null),
-    }
+fn receipt_of(view: &View, hash: B256) -> Result<Option<JsonText>, RpcError> {
+    let Some((view, executed, index)) = find(view, hash)? else {
+        return Ok(None);
+    };
+    Ok(Some(JsonText::of(&receipt_object(&view, &executed, index)?)))
 }
 
 /// `eth_getTransactionByBlockNumberAndIndex`.
@@ -143,7 +145,7 @@ fn refused(refusal: Refusal) -> RpcError {
 
 /// `eth_sendRawTransactionSync` (EIP-7966): answers the receipt, or after the timeout (second
 /// parameter, milliseconds) error 4 with the hash.
-pub async fn send_raw_sync(context: &Context, params: &Params) -> Result<Value, RpcError> {
+pub async fn send_raw_sync(context: &Context, params: &Params) -> Result<JsonText, RpcError> {
     let config = &context.service.config;
     let asked = params.optional::<Small>(1)?.map(|Small(ms)| ms).filter(|ms| *ms > 0);
     let wait_ms = asked.unwrap_or(config.sync_timeout_ms).min(config.sync_timeout_ms_max);
@@ -151,8 +153,7 @@ pub async fn send_raw_sync(context: &Context, params: &Params) -> Result<Value, 
     let hash = submit(context, params).await?;
     loop {
         let view = context.view();
-        let receipt = receipt_of(&view, hash)?;
-        if !receipt.is_null() {
+        if let Some(receipt) = receipt_of(&view, hash)? {
             return Ok(receipt);
         }
         let next = context.service.ledger.wait_beyond(view.head().number);

@@ -1,13 +1,15 @@
 //! Receipts.
 
 use alloy_consensus::{Transaction as _, TxEnvelope};
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, Bloom};
 use chain::LogEntry;
-use serde_json::{Value, json};
+use serde::Serialize;
 use types::{Header, Receipt};
 
-use super::log;
-use crate::quantity::quantity;
+use super::{
+    log::{LogObject, LogPlace},
+    wire::Quantity,
+};
 
 /// The receipts of one block, with what is needed to show one of them.
 pub struct BlockReceipts<'a> {
@@ -46,34 +48,65 @@ impl BlockReceipts<'_> {
             })
             .collect()
     }
+
+    fn log_place(&self, index: usize, transaction_hash: B256, log_index: usize) -> LogPlace {
+        LogPlace {
+            block_number: self.header.number,
+            block_hash: self.hash,
+            block_timestamp: self.header.timestamp,
+            transaction_hash,
+            transaction_index: index as u32,
+            log_index: log_index as u32,
+        }
+    }
+}
+
+/// A receipt as JSON.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptObject<'a> {
+    r#type: Quantity<u8>,
+    status: Quantity<u8>,
+    transaction_hash: B256,
+    transaction_index: Quantity<usize>,
+    block_hash: B256,
+    block_number: Quantity<u64>,
+    from: Address,
+    to: Option<Address>,
+    contract_address: Option<Address>,
+    gas_used: Quantity<u64>,
+    cumulative_gas_used: Quantity<u64>,
+    effective_gas_price: Quantity<u128>,
+    logs: Vec<LogObject<'a>>,
+    logs_bloom: Bloom,
 }
 
 /// Receipt of transaction `index`, for which `price` wei per gas were charged.
-pub fn receipt(
-    block: &BlockReceipts<'_>,
+pub fn receipt<'a>(
+    block: &BlockReceipts<'a>,
     index: usize,
     transaction: &TxEnvelope,
     from: Address,
     price: u128,
-) -> Value {
+) -> ReceiptObject<'a> {
     let receipt = &block.receipts[index];
     let hash = *transaction.tx_hash();
-    let created = transaction.is_create().then(|| from.create(transaction.nonce()));
-    let logs = block.logs(index, hash, block.logs_before(index));
-    json!({
-        "type": quantity(receipt.transaction_type),
-        "status": quantity(u8::from(receipt.success)),
-        "transactionHash": hash,
-        "transactionIndex": quantity(index),
-        "blockHash": block.hash,
-        "blockNumber": quantity(block.header.number),
-        "from": from,
-        "to": transaction.to(),
-        "contractAddress": created,
-        "gasUsed": quantity(block.gas_used(index)),
-        "cumulativeGasUsed": quantity(receipt.cumulative_gas_used),
-        "effectiveGasPrice": quantity(price),
-        "logs": logs.iter().map(log).collect::<Vec<_>>(),
-        "logsBloom": receipt.bloom(),
-    })
+    let first = block.logs_before(index);
+    let logs = receipt.logs.iter().zip(first..);
+    ReceiptObject {
+        r#type: Quantity(receipt.transaction_type),
+        status: Quantity(u8::from(receipt.success)),
+        transaction_hash: hash,
+        transaction_index: Quantity(index),
+        block_hash: block.hash,
+        block_number: Quantity(block.header.number),
+        from,
+        to: transaction.to(),
+        contract_address: transaction.is_create().then(|| from.create(transaction.nonce())),
+        gas_used: Quantity(block.gas_used(index)),
+        cumulative_gas_used: Quantity(receipt.cumulative_gas_used),
+        effective_gas_price: Quantity(price),
+        logs: logs.map(|(log, at)| LogObject::new(log, block.log_place(index, hash, at))).collect(),
+        logs_bloom: receipt.bloom(),
+    }
 }

@@ -137,8 +137,8 @@ impl TestLedger {
         chain
             .append(&FinalizedBlock {
                 block: Arc::new(block.clone()),
-                receipts: vec![],
-                senders: vec![],
+                receipts: Arc::default(),
+                senders: Arc::default(),
             })
             .unwrap();
         let rules = execution::TransactionRules::from_genesis(&genesis);
@@ -244,8 +244,8 @@ impl TestLedger {
         self.chain
             .append(&FinalizedBlock {
                 block: Arc::new(block),
-                receipts: outcome.receipts.to_vec(),
-                senders,
+                receipts: outcome.receipts.clone(),
+                senders: Arc::new(senders),
             })
             .unwrap();
         head

@@ -10,8 +10,8 @@ use chain::LogFilter;
 use serde_json::Value;
 
 use crate::{
-    error::RpcError, filters::random_id, follower::NewBlock, limits::SUBSCRIPTIONS_MAX,
-    metrics::RpcMetrics, render,
+    error::RpcError, filters::random_id, follower::NewBlock, json_text::JsonText,
+    limits::SUBSCRIPTIONS_MAX, metrics::RpcMetrics, render,
 };
 
 /// What a client subscribed to.
@@ -108,7 +108,8 @@ impl Session {
                 Subscription::Logs(filter) => {
                     let matching = block.logs.iter().filter(|entry| filter.matches(&entry.log));
                     messages.extend(
-                        matching.map(|entry| notification(id, &render::log(entry).to_string())),
+                        matching
+                            .map(|entry| notification(id, &JsonText::of(&render::log(entry)).0)),
                     );
                 }
                 Subscription::Syncing(last) if last.as_ref() != syncing => {

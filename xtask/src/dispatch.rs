@@ -55,6 +55,10 @@ pub fn on_node(name: &str, arguments: &[String]) -> Result<ExitCode> {
     let workspace = Workspace::read()?;
     let mut build = cargo(&workspace.root);
     build.args(["build", "--release", "--package", "heqi"]);
+    if name == "processes" {
+        // The hostile validator, which stands beside the node.
+        build.args(["--package", "flood"]);
+    }
     ensure!(build.status()?.success(), "the node does not build; see the compiler's output above");
     let node = workspace.target.join("release").join("heqi");
     let option = if name == "processes" { "--heqi" } else { "--devnet" };

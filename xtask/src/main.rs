@@ -32,6 +32,7 @@ usage: cargo xtask <verb> [arguments]
   sim          simulated networks with faults: [--seeds N] [--first S] [--seed S] [--jobs J] | --planted
   crash        kill -9 of real processes under load: [--rounds N] [--seed S]
   processes    bad input, full disks and signals on real processes
+               --only links: faults of network, clock and disk; --only hostile: attacks
   bench        load through JSON-RPC, figures and pictures: [--quick] or options of testing/load";
 
 fn main() -> Result<ExitCode> {

@@ -121,7 +121,8 @@ fn first_error_line(text: &str) -> &str {
     text.lines().find(is_error).unwrap_or_default().trim()
 }
 
-fn end_of(text: &str) -> String {
+/// The last lines of a log.
+pub fn end_of(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(8)..].join("\n")
 }

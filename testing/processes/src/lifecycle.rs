@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
-    checks::{BAD_WORDS, Checks, Expected},
+    checks::{BAD_WORDS, Checks, Expected, end_of},
     clock::until,
     network::{NAMES, Network},
     program::{Program, Running},
@@ -151,10 +151,15 @@ async fn signals(program: &Program, network: &Network<'_>, checks: &mut Checks) 
         let clean = !BAD_WORDS.iter().any(|bad| text.contains(bad)) && text.contains("\"stopped\"");
         let holds =
             exit.is_some_and(|(code, time)| code == Some(0) && time <= STOP_TIME_MAX) && clean;
-        checks.check(&format!("{name} under traffic"), holds, &format!("exit {exit:?}"));
+        let seen = match holds {
+            true => format!("exit {exit:?}"),
+            false => format!("exit {exit:?}, the log's end:\n{}", end_of(&text)),
+        };
+        checks.check(&format!("{name} under traffic"), holds, &seen);
         let on = other.to_string();
         checks.check("the others go on", other.went_on(), &on);
-        let mut again = program.node(&config, &log)?;
+        // A log of its own: that of a failure must not be lost.
+        let mut again = program.node(&config, &log.with_extension("again.log"))?;
         network.ready(victim).await?;
         kept(network, &[&other, &own], checks, &format!("nothing final is lost after {name}"))
             .await?;

@@ -4,16 +4,21 @@ mod checks;
 mod clock;
 mod computation;
 mod configuration;
+mod hostile;
 mod lifecycle;
+mod links;
 mod network;
 mod peers;
 mod program;
 mod raw_http;
 mod requests;
+mod steady;
 mod storage;
+mod story;
 mod traffic;
+mod watching;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use eyre::{Result, WrapErr};
@@ -29,9 +34,16 @@ struct Arguments {
     /// First port; 900 ports from here on must be free.
     #[arg(long, default_value_t = 20_000)]
     port_base: u16,
-    /// Run this group only; may be given more than once.
+    /// Run this group only; may be given more than once. `links` and `hostile` run only when they
+    /// are named.
     #[arg(long)]
     only: Vec<Group>,
+    /// How long each fault of `links` lasts, seconds.
+    #[arg(long, default_value_t = 60)]
+    fault_seconds: u64,
+    /// Only attacks of `hostile` whose name contains this.
+    #[arg(long, default_value = "")]
+    attacks: String,
 }
 
 /// Checks that share networks.
@@ -39,10 +51,19 @@ struct Arguments {
 enum Group {
     Computation,
     Configuration,
+    Hostile,
     Lifecycle,
+    Links,
     Peers,
     Requests,
     Storage,
+}
+
+impl Group {
+    /// Whether the group takes too long to run unasked.
+    fn only_by_name(self) -> bool {
+        matches!(self, Self::Hostile | Self::Links)
+    }
 }
 
 #[tokio::main]
@@ -53,12 +74,16 @@ async fn main() -> Result<ExitCode> {
     let program = Program::new(heqi, folder.path().to_path_buf(), arguments.port_base);
     let mut checks = Checks::default();
     for group in Group::value_variants() {
-        if !arguments.only.is_empty() && !arguments.only.contains(group) {
+        let chosen = match arguments.only.is_empty() {
+            true => !group.only_by_name(),
+            false => arguments.only.contains(group),
+        };
+        if !chosen {
             continue;
         }
         // Dropping a network takes it down, also where the group is interrupted.
         tokio::select! {
-            ended = run(*group, &program, &mut checks) => {
+            ended = run(*group, &program, &arguments, &mut checks) => {
                 if let Err(error) = ended {
                     checks.fail(&format!("{group:?} broke off"), &format!("{error:#}"));
                 }
@@ -73,12 +98,22 @@ async fn main() -> Result<ExitCode> {
     Ok(if checks.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn run(group: Group, program: &Program, checks: &mut Checks) -> Result<()> {
+async fn run(
+    group: Group,
+    program: &Program,
+    arguments: &Arguments,
+    checks: &mut Checks,
+) -> Result<()> {
     println!("{group:?}");
     match group {
         Group::Computation => computation::run(program, checks).await,
         Group::Configuration => configuration::run(program, checks).await,
+        Group::Hostile => hostile::run(program, &arguments.attacks, checks).await,
         Group::Lifecycle => lifecycle::run(program, checks).await,
+        Group::Links => {
+            let fault_time = Duration::from_secs(arguments.fault_seconds);
+            links::run(program, fault_time, checks).await
+        }
         Group::Peers => peers::run(program, checks).await,
         Group::Requests => requests::run(program, checks).await,
         Group::Storage => storage::run(program, checks).await,

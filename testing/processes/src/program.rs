@@ -38,11 +38,32 @@ impl Program {
         Self { heqi, folder, port_base }
     }
 
+    /// Where another program of the same build is.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.heqi.with_file_name(name)
+    }
+
     /// A command whose environment does not change its answers.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.heqi);
         command.args(arguments).current_dir(&self.folder).stdin(Stdio::null()).env("LANG", "C");
         command.env_remove("LC_ALL").env_remove("HEQI_LOG").env_remove("ETH_RPC_URL");
+        command
+    }
+
+    /// As [`Self::command`], run by `wrapper` with additional environment: the wrapper must end in
+    /// a program that takes `NAME=VALUE` arguments and a command (`env`).
+    pub fn command_within(
+        &self,
+        wrapper: &[&str],
+        environment: &[(String, String)],
+        arguments: &[&str],
+    ) -> Command {
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).current_dir(&self.folder).stdin(Stdio::null());
+        command.args(["-u", "HEQI_LOG", "-u", "LC_ALL", "LANG=C"]);
+        command.args(environment.iter().map(|(name, value)| format!("{name}={value}")));
+        command.arg(&self.heqi).args(arguments);
         command
     }
 

@@ -28,11 +28,15 @@ pub struct Answer {
 /// # Errors
 /// No connection, no HTTP answer, too slow.
 pub async fn send(port: u16, bytes: &[u8]) -> Result<Answer> {
-    timeout(EXCHANGE_TIME, exchange(port, bytes)).await.wrap_err("no answer in time")?
+    send_to(&format!("127.0.0.1:{port}"), bytes).await
 }
 
-async fn exchange(port: u16, bytes: &[u8]) -> Result<Answer> {
-    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+async fn send_to(address: &str, bytes: &[u8]) -> Result<Answer> {
+    timeout(EXCHANGE_TIME, exchange(address, bytes)).await.wrap_err("no answer in time")?
+}
+
+async fn exchange(address: &str, bytes: &[u8]) -> Result<Answer> {
+    let stream = TcpStream::connect(address).await?;
     let (mut reader, mut writer) = stream.into_split();
     let bytes = bytes.to_vec();
     // The server may answer and close before it has read everything.
@@ -57,8 +61,16 @@ async fn exchange(port: u16, bytes: &[u8]) -> Result<Answer> {
 /// # Errors
 /// As [`send`].
 pub async fn get(port: u16, path: &str) -> Result<Answer> {
+    get_from(&format!("127.0.0.1:{port}"), path).await
+}
+
+/// `GET` from another address than the loopback one, `host:port`.
+///
+/// # Errors
+/// As [`send`].
+pub async fn get_from(address: &str, path: &str) -> Result<Answer> {
     let text = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    send(port, text.as_bytes()).await
+    send_to(address, text.as_bytes()).await
 }
 
 /// `POST` of a JSON body.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.20;
 
-/// The validators of a ledger, at 0x4845514900000000000000000000000000000001.
+/// The validators and observers of a ledger, at 0x4845514900000000000000000000000000000001.
 /// A key is an Ed25519 public key (RFC 8032). The set is fixed within an epoch; a change acts from
 /// the first block of the next epoch on.
 interface IValidators {
@@ -19,8 +19,32 @@ interface IValidators {
     /// small order.
     error InvalidKey(bytes32 key);
 
+    /// An observer's name needs 1 to `maximum` bytes.
+    error InvalidName(uint256 bytes_, uint256 maximum);
+    /// An observer needs an IP address and a port that are not zero.
+    error InvalidAddress();
+    /// There are `maximum` observers already.
+    error TooManyObservers(uint256 maximum);
+    /// The key is none of an observer.
+    error UnknownObserver(bytes32 key);
+
+    /// A node that follows and serves without voting. `ip` is an IPv6 address, or an IPv4 address
+    /// mapped into one (::ffff:0:0/96): the one that its connections come from.
+    struct Observer {
+        bytes32 key;
+        string name;
+        bytes16 ip;
+        uint16 port;
+    }
+
     /// The admin chose the set that acts from `fromEpoch` on.
     event NextValidatorsSet(uint64 indexed fromEpoch, bytes32[] keys);
+
+    /// The admin added an observer, or changed its name or address.
+    event ObserverSet(bytes32 indexed key, string name, bytes16 ip, uint16 port);
+
+    /// The admin removed an observer.
+    event ObserverRemoved(bytes32 indexed key);
 
     /// Keys of the current epoch, ascending.
     function getValidators() external view returns (bytes32[] memory keys);
@@ -40,14 +64,25 @@ interface IValidators {
     /// Whether a key is a validator in the current epoch.
     function isValidator(bytes32 key) external view returns (bool);
 
-    /// Name of the organisation that runs a validator; empty where none is known.
+    /// Name of the organisation that runs a validator or observer; empty where none is known.
     function organisationOf(bytes32 key) external view returns (string memory name);
 
-    /// Account that may set the next validators.
+    /// Account that may set the next validators and the observers.
     function admin() external view returns (address account);
 
     /// Chooses the keys of the next epoch. A later call in the same epoch replaces the choice.
     function setNextValidators(bytes32[] calldata keys) external;
+
+    /// All observers, in the order in which they were added.
+    function getObservers() external view returns (Observer[] memory observers);
+
+    /// Adds an observer, or changes the name and address of one. Every node accepts its
+    /// connections, and its peers know the address if it becomes a validator, as soon as the block
+    /// is final.
+    function setObserver(bytes32 key, string calldata name, bytes16 ip, uint16 port) external;
+
+    /// Removes an observer; its connections end as soon as the block is final.
+    function removeObserver(bytes32 key) external;
 }
 
 /// What the ledger itself calls, from 0xfffffffffffffffffffffffffffffffffffffffe.

@@ -1,9 +1,11 @@
 //! `Validators`: who certifies blocks, now and in the next epoch.
 //!
 //! The contract is the authority on the set: consensus reads it at the last block of an epoch
-//! ([`StoredSet`]). Until governance exists one account, fixed at genesis, sets the next set.
+//! ([`StoredSet`]). Until governance exists one account, fixed at genesis, sets the next set and the
+//! observers, which follow without voting ([`StoredObservers`]).
 
 mod interface;
+mod observers;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,8 @@ use native::{
 use types::{ValidatorKey, limits::VALIDATORS_MAX};
 
 pub use interface::{IValidators, IValidatorsSystem};
-pub use stored::StoredSet;
+pub use observers::OBSERVER_NAME_BYTES_MAX;
+pub use stored::{StoredObserver, StoredObservers, StoredSet};
 
 /// Where the contract lives.
 pub const ADDRESS: Address = native_address(1);
@@ -77,6 +80,14 @@ impl NativeContract for Validators {
                 set_next(context, call.keys)?;
                 Ok(Bytes::new())
             }
+            IValidators::IValidatorsCalls::setObserver(call) => {
+                observers::set(context, &call)?;
+                Ok(Bytes::new())
+            }
+            IValidators::IValidatorsCalls::removeObserver(call) => {
+                observers::remove(context, call.key)?;
+                Ok(Bytes::new())
+            }
             call => serve_view(context, call),
         }
     }
@@ -104,7 +115,10 @@ fn serve_view(
             organisationOfCall::abi_encode_returns(&organisation(context, call.key)?.get(context)?)
         }
         Calls::admin(_) => adminCall::abi_encode_returns(&ADMIN.get(context)?),
-        Calls::setNextValidators(_) => return Err(Failure::Revert(Bytes::new())),
+        Calls::getObservers(_) => getObserversCall::abi_encode_returns(&observers::all(context)?),
+        Calls::setNextValidators(_) | Calls::setObserver(_) | Calls::removeObserver(_) => {
+            return Err(Failure::Revert(Bytes::new()));
+        }
     };
     context.charge(words(output.len()) * WORD)?;
     Ok(output.into())
@@ -148,15 +162,20 @@ fn advance_epoch(context: &mut Context<'_>) -> Result<(), Failure> {
 }
 
 fn set_next(context: &mut Context<'_>, keys: Vec<B256>) -> Result<(), Failure> {
-    let caller = context.call().caller;
-    let admin = ADMIN.get(context)?;
-    if caller != admin {
-        return Err(Failure::revert(IValidators::NotAdmin { caller, admin }));
-    }
+    check_admin(context)?;
     let keys = checked_set(context, keys)?;
     PENDING.write(context, &keys)?;
     let from_epoch = current_epoch(context)?.saturating_add(1);
     context.emit(&IValidators::NextValidatorsSet { fromEpoch: from_epoch, keys })
+}
+
+fn check_admin(context: &mut Context<'_>) -> Result<(), Failure> {
+    let caller = context.call().caller;
+    let admin = ADMIN.get(context)?;
+    if caller == admin {
+        return Ok(());
+    }
+    Err(Failure::revert(IValidators::NotAdmin { caller, admin }))
 }
 
 /// Sorts the keys; refuses what is no set, and keys with which consensus would stop at the end of

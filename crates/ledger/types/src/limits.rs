@@ -13,6 +13,8 @@ pub const BLOCK_TRANSACTIONS_MAX: usize = 20_000;
 pub const TRANSACTION_BYTES_MAX: usize = 128 * 1024;
 /// Validators in one set.
 pub const VALIDATORS_MAX: usize = 100;
+/// Observers registered on chain.
+pub const OBSERVERS_MAX: usize = 64;
 /// Peers a node may be connected to: validators and registered observers.
 pub const PEERS_MAX: usize = 128;
 /// Accounts in the genesis allocation.

@@ -101,6 +101,11 @@ impl<K: Word, V> Mapping<K, V> {
         Self { slot, kind: PhantomData }
     }
 
+    /// Slot at which the mapping is declared; it holds nothing.
+    pub const fn slot(&self) -> U256 {
+        self.slot
+    }
+
     /// Slot where the value of `key` begins: `keccak256(key . slot)`.
     pub fn slot_of(&self, context: &mut Context<'_>, key: K) -> Result<U256, Failure> {
         let mut bytes = [0u8; 64];

@@ -1,9 +1,14 @@
-//! Reading the current set straight from storage, as consensus does.
+//! Reading the current set and the observers straight from storage, as consensus and the network do.
 
-use alloy_primitives::{Address, U256};
-use types::{ValidatorKey, ValidatorSet, ValidatorSetError, limits::VALIDATORS_MAX};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use super::{ADDRESS, CURRENT, PENDING};
+use alloy_primitives::{Address, U256, keccak256};
+use types::{
+    ValidatorKey, ValidatorSet, ValidatorSetError,
+    limits::{OBSERVERS_MAX, VALIDATORS_MAX},
+};
+
+use super::{ADDRESS, CURRENT, PENDING, observers};
 
 /// Which slots hold the current set, and how to read them.
 #[derive(Clone, Copy, Debug)]
@@ -38,5 +43,55 @@ impl StoredSet {
         ValidatorSet::new(
             values.into_iter().map(|value| ValidatorKey(value.to_be_bytes())).collect(),
         )
+    }
+}
+
+/// An observer as the network needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredObserver {
+    /// Its key.
+    pub key: ValidatorKey,
+    /// Where its connections come from and where it listens.
+    pub address: SocketAddr,
+}
+
+/// Which slots hold the observers, and how to read them.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredObservers;
+
+impl StoredObservers {
+    /// Account whose storage it is.
+    pub const ADDRESS: Address = ADDRESS;
+
+    /// Slot that changes whenever the list does.
+    pub fn changes_slot() -> U256 {
+        observers::CHANGES.slot()
+    }
+
+    /// Slot that holds the number of observers.
+    pub fn length_slot() -> U256 {
+        observers::KEYS.slot()
+    }
+
+    /// Slots of the keys, for the number read from [`Self::length_slot`]. At most
+    /// [`OBSERVERS_MAX`]: the contract never stores more.
+    pub fn key_slots(length: U256) -> Vec<U256> {
+        let length = u64::try_from(length).unwrap_or(u64::MAX).min(OBSERVERS_MAX as u64);
+        (0..length).map(|index| observers::KEYS.item_slot(index)).collect()
+    }
+
+    /// Slot of the address of the observer with this key, as read from [`Self::key_slots`].
+    pub fn address_slot(key: U256) -> U256 {
+        let mut bytes = [0u8; 64];
+        bytes[..32].copy_from_slice(&key.to_be_bytes::<32>());
+        bytes[32..].copy_from_slice(&observers::ADDRESSES.slot().to_be_bytes::<32>());
+        U256::from_be_bytes(keccak256(bytes).0)
+    }
+
+    /// An observer from the values of its two slots.
+    pub fn decode(key: U256, address: U256) -> StoredObserver {
+        let (ip, port) = observers::address_of_word(address);
+        let ip = IpAddr::V6(Ipv6Addr::from(ip.0)).to_canonical();
+        StoredObserver { key: ValidatorKey(key.to_be_bytes()), address: SocketAddr::new(ip, port) }
     }
 }

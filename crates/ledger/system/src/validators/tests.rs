@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Log, b256, keccak256};
 use alloy_sol_types::{SolCall, SolError, SolEvent, SolValue};
 use native::{BlockContext, CallContext, MemoryHost, layout::erc7201};
-use types::{ValidatorKey, ValidatorSet};
+use types::{ValidatorKey, ValidatorSet, limits::OBSERVERS_MAX};
 
 use super::*;
 
@@ -236,12 +236,98 @@ fn a_full_set_fits_the_ledgers_gas() {
     assert!(used < 50_000_000, "{used}");
 }
 
+fn set_observer(number: u8, name: &str) -> IValidators::setObserverCall {
+    let ip = std::net::Ipv4Addr::new(10, 0, 0, number).to_ipv6_mapped().octets().into();
+    IValidators::setObserverCall { key: key(number), name: name.into(), ip, port: 12_345 }
+}
+
+#[test]
+fn observers_come_and_go_and_are_read_as_they_were_written() {
+    let mut host = initialised();
+    let host = &mut host;
+    let stored = |host: &MemoryHost| -> (u64, Vec<StoredObserver>) {
+        let value = |slot: U256| host.storage.get(&(ADDRESS, slot)).copied().unwrap_or_default();
+        let slots = StoredObservers::key_slots(value(StoredObservers::length_slot()));
+        let observers = slots.into_iter().map(|slot| {
+            let key = value(slot);
+            StoredObservers::decode(key, value(StoredObservers::address_slot(key)))
+        });
+        (value(StoredObservers::changes_slot()).to(), observers.collect())
+    };
+    assert_eq!(stored(host), (0, vec![]));
+    send(host, ADMIN_ACCOUNT, 5, set_observer(7, "Bank E")).unwrap();
+    send(host, ADMIN_ACCOUNT, 5, set_observer(6, "监管机构")).unwrap();
+    let observer = |number: u8| StoredObserver {
+        key: ValidatorKey(key(number).0),
+        address: format!("10.0.0.{number}:12345").parse().unwrap(),
+    };
+    assert_eq!(stored(host), (2, vec![observer(7), observer(6)]));
+    let shown = view(host, 5, IValidators::getObserversCall {});
+    assert_eq!((shown[0].key, shown[0].name.as_str(), shown[0].port), (key(7), "Bank E", 12_345));
+    assert_eq!((shown[1].key, shown[1].name.as_str()), (key(6), "监管机构"));
+    assert_eq!(view(host, 5, IValidators::organisationOfCall { key: key(7) }), "Bank E");
+    let mut moved = set_observer(7, "Bank F");
+    moved.ip = "2001:db8::1".parse::<std::net::Ipv6Addr>().unwrap().octets().into();
+    send(host, ADMIN_ACCOUNT, 5, moved).unwrap();
+    let there = StoredObserver { address: "[2001:db8::1]:12345".parse().unwrap(), ..observer(7) };
+    assert_eq!(stored(host), (3, vec![there, observer(6)]));
+    send(host, ADMIN_ACCOUNT, 5, IValidators::removeObserverCall { key: key(7) }).unwrap();
+    assert_eq!(stored(host), (4, vec![observer(6)]));
+    let expected = IValidators::ObserverRemoved { key: key(7) };
+    assert_eq!(host.logs.last().unwrap().data, expected.encode_log_data());
+    assert_eq!(StoredObservers::key_slots(U256::MAX).len(), OBSERVERS_MAX);
+}
+
+#[test]
+fn observers_are_checked_and_bounded() {
+    let mut host = initialised();
+    let host = &mut host;
+    let refused = |result: Result<Bytes, Failure>, error: Vec<u8>| {
+        assert_eq!(result, Err(Failure::Revert(error.into())));
+    };
+    let not_admin = IValidators::NotAdmin { caller: OTHER, admin: ADMIN_ACCOUNT }.abi_encode();
+    refused(send(host, OTHER, 5, set_observer(1, "x")), not_admin.clone());
+    let unknown = IValidators::removeObserverCall { key: key(1) };
+    refused(send(host, OTHER, 5, unknown.clone()), not_admin);
+    let error = IValidators::UnknownObserver { key: key(1) }.abi_encode();
+    refused(send(host, ADMIN_ACCOUNT, 5, unknown), error);
+    for name in [String::new(), "x".repeat(65)] {
+        let (bytes_, maximum) = (U256::from(name.len()), U256::from(64));
+        let error = IValidators::InvalidName { bytes_, maximum }.abi_encode();
+        refused(send(host, ADMIN_ACCOUNT, 5, set_observer(1, &name)), error);
+    }
+    let nowhere = IValidators::InvalidAddress {}.abi_encode();
+    let with = |ip: [u8; 16], port| IValidators::setObserverCall {
+        ip: ip.into(),
+        port,
+        ..set_observer(1, "x")
+    };
+    refused(send(host, ADMIN_ACCOUNT, 5, with([0; 16], 1)), nowhere.clone());
+    refused(send(host, ADMIN_ACCOUNT, 5, with([1; 16], 0)), nowhere);
+    for key in unusable_keys() {
+        let call = IValidators::setObserverCall { key, ..set_observer(1, "x") };
+        let error = IValidators::InvalidKey { key }.abi_encode();
+        refused(send(host, ADMIN_ACCOUNT, 5, call), error);
+    }
+    for number in 1..=64 {
+        send(host, ADMIN_ACCOUNT, 5, set_observer(number, &"x".repeat(64))).unwrap();
+    }
+    let full = IValidators::TooManyObservers { maximum: U256::from(64) }.abi_encode();
+    refused(send(host, ADMIN_ACCOUNT, 5, set_observer(65, "x")), full);
+    send(host, ADMIN_ACCOUNT, 5, set_observer(64, "a known one may change")).unwrap();
+    assert_eq!(view(host, 5, IValidators::getObserversCall {}).len(), 64, "all fit the gas");
+}
+
 /// Changing this test means a migration of every ledger.
 #[test]
 fn the_layout_is_as_it_was() {
     assert_eq!(ROOT, erc7201("heqi.storage.Validators"));
     let mut host = initialised();
     send(&mut host, ADMIN_ACCOUNT, 5, set_next(&[4])).unwrap();
+    send(&mut host, ADMIN_ACCOUNT, 5, set_observer(6, "six")).unwrap();
+    send(&mut host, ADMIN_ACCOUNT, 5, set_observer(5, "five")).unwrap();
+    send(&mut host, ADMIN_ACCOUNT, 5, IValidators::removeObserverCall { key: self::key(6) })
+        .unwrap();
     let hash = |words: &[U256]| {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes::<32>()).collect();
         U256::from_be_bytes(keccak256(bytes).0)
@@ -278,6 +364,12 @@ fn the_layout_is_as_it_was() {
         (text(1), U256::from(long.len() * 2 + 1)),
         (hash(&[text(1)]), piece(0)),
         (hash(&[text(1)]) + U256::from(1), piece(1)),
+        (root(5), U256::from(1)),
+        (items(5, 0), key(5)),
+        (text(6), short("six")),
+        (text(5), short("five")),
+        (hash(&[key(5), root(6)]), uint!(0xffff0a0000053039_U256)),
+        (root(7), U256::from(3)),
     ]);
     let stored: BTreeMap<U256, U256> = host
         .storage
@@ -316,6 +408,9 @@ fn the_interface_is_as_published() {
         organisationOfCall::SIGNATURE,
         adminCall::SIGNATURE,
         setNextValidatorsCall::SIGNATURE,
+        getObserversCall::SIGNATURE,
+        setObserverCall::SIGNATURE,
+        removeObserverCall::SIGNATURE,
     ];
     assert_eq!(
         functions,
@@ -329,10 +424,15 @@ fn the_interface_is_as_published() {
             "organisationOf(bytes32)",
             "admin()",
             "setNextValidators(bytes32[])",
+            "getObservers()",
+            "setObserver(bytes32,string,bytes16,uint16)",
+            "removeObserver(bytes32)",
         ]
     );
     assert_eq!(IValidatorsCalls::SELECTORS.len(), functions.len(), "none is missing above");
     assert_eq!(NextValidatorsSet::SIGNATURE, "NextValidatorsSet(uint64,bytes32[])");
+    assert_eq!(ObserverSet::SIGNATURE, "ObserverSet(bytes32,string,bytes16,uint16)");
+    assert_eq!(ObserverRemoved::SIGNATURE, "ObserverRemoved(bytes32)");
     assert_eq!(NotAdmin::SIGNATURE, "NotAdmin(address,address)");
     assert_eq!(InvalidKey::SIGNATURE, "InvalidKey(bytes32)");
     let published = include_str!("../../interfaces/IValidators.sol");

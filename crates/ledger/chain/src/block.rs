@@ -12,9 +12,9 @@ pub struct FinalizedBlock {
     /// Header, extension and body.
     pub block: Arc<Block>,
     /// One per transaction, in order.
-    pub receipts: Vec<Receipt>,
+    pub receipts: Arc<Vec<Receipt>>,
     /// Who signed each transaction, in order.
-    pub senders: Vec<Address>,
+    pub senders: Arc<Vec<Address>>,
 }
 
 /// Where a transaction stands.

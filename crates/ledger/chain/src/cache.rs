@@ -29,10 +29,10 @@ pub(crate) struct WholeBlock {
 }
 
 impl WholeBlock {
-    pub fn new(block: Arc<Block>, receipts: Vec<Receipt>, senders: Vec<Address>) -> Self {
+    pub fn new(block: Arc<Block>, receipts: Arc<Vec<Receipt>>, senders: Arc<Vec<Address>>) -> Self {
         let logs: usize = receipts.iter().map(|receipt| 32 + receipt.logs.length()).sum();
         let bytes = block.length() + logs + senders.len() * 20;
-        Self { block, receipts: Arc::new(receipts), senders: Arc::new(senders), bytes }
+        Self { block, receipts, senders, bytes }
     }
 }
 

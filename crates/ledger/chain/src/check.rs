@@ -94,7 +94,7 @@ impl ChainStore {
             return wrong("receipts", "do not have the header's receipts root");
         }
         for transaction in transactions {
-            let place = self.transaction(keccak256(transaction))?;
+            let place = self.location(keccak256(transaction))?;
             if place.is_none_or(|place| place.number != number) {
                 return wrong("location of a transaction of block", "is absent");
             }

@@ -1,10 +1,10 @@
 //! Values of the block tables, as bytes (described in the crate's documentation).
 
-use alloy_primitives::{Address, B256, Bytes, Log};
+use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{Decodable, Encodable, Header as RlpHeader};
-use types::{
-    Certificate, Extension, Header, Receipt, ValidatorKey, ValidatorSet, ValidatorSignature,
-};
+use types::{Certificate, Extension, Header, ValidatorKey, ValidatorSet, ValidatorSignature};
+
+use crate::varint;
 
 /// Why a stored value does not decode.
 pub(crate) type Reason = String;
@@ -37,74 +37,17 @@ pub(crate) fn decode_header(bytes: &[u8]) -> Result<(Header, Extension), Reason>
     Ok((header, extension))
 }
 
-/// `count (4) || senders (20 each) || rlp([transaction, …])`.
-pub(crate) fn encode_body(senders: &[Address], transactions: &[Bytes]) -> Vec<u8> {
-    let list = payload_length(transactions);
-    let mut out = Vec::with_capacity(4 + senders.len() * 20 + list + 5);
-    let count = u32::try_from(senders.len()).expect("a block has at most BLOCK_TRANSACTIONS_MAX");
-    out.extend_from_slice(&count.to_be_bytes());
-    for sender in senders {
-        out.extend_from_slice(sender.as_slice());
-    }
+/// `rlp([transaction, …])`.
+pub(crate) fn encode_body(transactions: &[Bytes]) -> Vec<u8> {
+    let list: usize = transactions.iter().map(Encodable::length).sum();
+    let mut out = Vec::with_capacity(list + alloy_rlp::length_of_length(list));
     alloy_rlp::encode_list::<Bytes, Bytes>(transactions, &mut out);
     out
 }
 
-fn payload_length(items: &[Bytes]) -> usize {
-    items.iter().map(Encodable::length).sum()
-}
-
-pub(crate) fn decode_body(bytes: &[u8]) -> Result<(Vec<Address>, Vec<Bytes>), Reason> {
-    let (count, rest) = bytes.split_at_checked(4).ok_or("shorter than its count")?;
-    let count = u32::from_be_bytes([count[0], count[1], count[2], count[3]]) as usize;
-    let senders = count.checked_mul(20).and_then(|length| rest.split_at_checked(length));
-    let (senders, mut list) = senders.ok_or("senders are cut off")?;
-    let senders: Vec<Address> = senders.chunks_exact(20).map(Address::from_slice).collect();
-    let transactions = decode_list(&mut list, Bytes::decode)?;
-    if transactions.len() != senders.len() {
-        return Err(format!("{} transactions, {count} senders", transactions.len()));
-    }
-    Ok((senders, transactions))
-}
-
-/// `rlp([[type, success, cumulative gas, [log, …]], …])`; the bloom follows from the logs.
-pub(crate) fn encode_receipts(receipts: &[Receipt]) -> Vec<u8> {
-    let payload_length = receipts.iter().map(|receipt| list_length(receipt_payload(receipt))).sum();
-    let mut out = Vec::with_capacity(list_length(payload_length));
-    RlpHeader { list: true, payload_length }.encode(&mut out);
-    for receipt in receipts {
-        RlpHeader { list: true, payload_length: receipt_payload(receipt) }.encode(&mut out);
-        receipt.transaction_type.encode(&mut out);
-        receipt.success.encode(&mut out);
-        receipt.cumulative_gas_used.encode(&mut out);
-        receipt.logs.encode(&mut out);
-    }
-    out
-}
-
-fn receipt_payload(receipt: &Receipt) -> usize {
-    receipt.transaction_type.length()
-        + receipt.success.length()
-        + receipt.cumulative_gas_used.length()
-        + receipt.logs.length()
-}
-
-fn list_length(payload: usize) -> usize {
-    payload + alloy_rlp::length_of_length(payload)
-}
-
-pub(crate) fn decode_receipts(bytes: &[u8]) -> Result<Vec<Receipt>, Reason> {
+pub(crate) fn decode_body(bytes: &[u8]) -> Result<Vec<Bytes>, Reason> {
     let mut rest = bytes;
-    decode_list(&mut rest, |item| {
-        let mut body = RlpHeader::decode_bytes(item, true)?;
-        let receipt = Receipt {
-            transaction_type: u8::decode(&mut body)?,
-            success: bool::decode(&mut body)?,
-            cumulative_gas_used: u64::decode(&mut body)?,
-            logs: Vec::<Log>::decode(&mut body)?,
-        };
-        if body.is_empty() { Ok(receipt) } else { Err(alloy_rlp::Error::UnexpectedLength) }
-    })
+    decode_list(&mut rest, Bytes::decode)
 }
 
 /// Reads one list that takes all of `bytes`.
@@ -187,18 +130,28 @@ pub(crate) fn height_suffix(key: &[u8]) -> Result<u64, Reason> {
     Ok(u64::from_be_bytes(*last))
 }
 
-/// `height (8) || index (4)`.
-pub(crate) fn encode_location(number: u64, index: u32) -> [u8; 12] {
-    let mut out = [0u8; 12];
-    out[..8].copy_from_slice(&number.to_be_bytes());
-    out[8..].copy_from_slice(&index.to_be_bytes());
+/// First bytes of a transaction's hash, by which it is looked up. Two transactions that share them
+/// would take 2^64 signatures to find.
+pub(crate) const TRANSACTION_KEY_BYTES: usize = 16;
+
+/// Key of a transaction in the index.
+pub(crate) fn transaction_key(hash: &B256) -> &[u8] {
+    &hash[..TRANSACTION_KEY_BYTES]
+}
+
+/// Height and index, both of variable length.
+pub(crate) fn encode_location(number: u64, index: u32) -> Vec<u8> {
+    let mut out = Vec::with_capacity(8);
+    varint::push(&mut out, number);
+    varint::push(&mut out, u64::from(index));
     out
 }
 
 pub(crate) fn decode_location(bytes: &[u8]) -> Result<(u64, u32), Reason> {
-    let (number, index) = bytes.split_first_chunk::<8>().ok_or("shorter than a height")?;
-    let index = <[u8; 4]>::try_from(index).map_err(|_| "index is not 4 bytes")?;
-    Ok((u64::from_be_bytes(*number), u32::from_be_bytes(index)))
+    let mut rest = bytes;
+    let number = varint::take(&mut rest)?;
+    let index = u32::try_from(varint::take(&mut rest)?).map_err(|_| "index is too large")?;
+    if rest.is_empty() { Ok((number, index)) } else { Err("bytes after the end".into()) }
 }
 
 #[cfg(test)]
@@ -213,41 +166,25 @@ mod tests {
         fn no_bytes_make_a_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode_header(&bytes);
             let _ = decode_header_hash(&bytes);
-            let _ = decode_location(&bytes);
             let _ = height_suffix(&bytes);
-            if let Ok((senders, transactions)) = decode_body(&bytes) {
-                prop_assert_eq!(encode_body(&senders, &transactions), &bytes[..]);
+            if let Ok(transactions) = decode_body(&bytes) {
+                prop_assert_eq!(encode_body(&transactions), &bytes[..]);
+            }
+            if let Ok((number, index)) = decode_location(&bytes) {
+                prop_assert_eq!(encode_location(number, index), &bytes[..]);
             }
             if let Ok(certificate) = decode_certificate(&bytes) {
                 prop_assert_eq!(encode_certificate(&certificate), &bytes[..]);
             }
-            let _ = decode_receipts(&bytes);
-        }
-
-        #[test]
-        fn receipts_read_back(
-            gas in any::<u64>(),
-            types in prop::collection::vec((0..5u8, any::<bool>()), 0..20),
-            data in prop::collection::vec(any::<u8>(), 0..100),
-        ) {
-            let log = Log::new_unchecked(Address::ZERO, vec![B256::ZERO; 4], data.into());
-            let receipts: Vec<Receipt> = types
-                .into_iter()
-                .map(|(transaction_type, success)| Receipt {
-                    transaction_type,
-                    success,
-                    cumulative_gas_used: gas,
-                    logs: vec![log.clone(); usize::from(transaction_type)],
-                })
-                .collect();
-            prop_assert_eq!(decode_receipts(&encode_receipts(&receipts)), Ok(receipts));
         }
     }
 
     #[test]
-    fn a_location_has_exactly_twelve_bytes() {
+    fn a_location_reads_back_and_takes_little() {
         assert_eq!(decode_location(&encode_location(7, 9)), Ok((7, 9)));
-        assert!(decode_location(&[0; 13]).is_err());
-        assert!(decode_location(&[0; 11]).is_err());
+        assert_eq!(encode_location(1_000_000, 900).len(), 5);
+        let largest = encode_location(u64::MAX, u32::MAX);
+        assert_eq!(decode_location(&largest), Ok((u64::MAX, u32::MAX)));
+        assert!(decode_location(&largest[..largest.len() - 1]).is_err());
     }
 }

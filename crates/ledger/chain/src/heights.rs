@@ -46,6 +46,12 @@ pub(crate) struct Island {
     pub head: u64,
 }
 
+impl Island {
+    fn bodies(&self) -> u64 {
+        self.head.saturating_add(1).saturating_sub(self.lowest_body)
+    }
+}
+
 /// Blocks in the store: headers from `lowest_header` and bodies with everything that belongs to
 /// them from `lowest_body`, both up to `head` without gaps; block 0 besides, where it is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,13 +95,17 @@ impl ChainHeights {
         write_heights(&island.unwrap_or_default(), batch, meta, ISLAND_KEY);
     }
 
-    /// These heights begun anew at `number`; what was held so far becomes the island.
+    /// These heights begun anew at `number`; what was held so far becomes the island. Of two runs
+    /// the one with more bodies stays: the other is of a join that was interrupted, or is fetched
+    /// again.
     pub fn joined(held: Option<Self>, number: u64) -> Self {
-        let island = held.filter(|held| held.head > 0).map(|held| Island {
+        let run = held.filter(|held| held.head > 0).map(|held| Island {
             lowest_header: held.lowest_header,
             lowest_body: held.lowest_body,
             head: held.head,
         });
+        let below = held.and_then(|held| held.island);
+        let island = run.into_iter().chain(below).max_by_key(Island::bodies);
         Self {
             genesis: held.is_some_and(|held| held.genesis),
             lowest_header: number,

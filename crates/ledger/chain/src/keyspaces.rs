@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Version of the encodings described in the crate's documentation.
-pub(crate) const DISK_FORMAT_VERSION: u32 = 2;
+pub(crate) const DISK_FORMAT_VERSION: u32 = 3;
 
 /// Cache of table blocks, bytes.
 const TABLE_CACHE_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -57,9 +57,9 @@ pub(crate) struct Keyspaces {
     pub meta: Keyspace,
     /// Height to hash, header and extension.
     pub headers: Keyspace,
-    /// Height to senders and transactions.
+    /// Height to transactions.
     pub bodies: Keyspace,
-    /// Height to receipts.
+    /// Height to senders and receipts.
     pub receipts: Keyspace,
     /// Block hash to height.
     pub numbers: Keyspace,

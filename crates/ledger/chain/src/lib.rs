@@ -7,7 +7,7 @@
 //! is committed outlives the process; what was committed before [`ChainStore::persist`] returned
 //! outlives a power cut. Everything but the old values can be rebuilt from the blocks of consensus.
 //!
-//! # Disk format, version 2
+//! # Disk format, version 3
 //!
 //! Numbers are big endian, heights 8 bytes. Another version is refused by name.
 //!
@@ -19,10 +19,10 @@
 //! | | `"genesis body"`, `"genesis receipts"` | those of block 0, encoded as the others |
 //! | | `"history"` | oldest height whose state can be read, last height recorded |
 //! | `headers` | height | block hash (32), length of the header (2), `rlp(header)`, `rlp(extension)` |
-//! | `bodies` | height | count (4), senders (20 each), `rlp([EIP-2718 transaction, …])` |
-//! | `receipts` | height | `rlp([[type, success, cumulative gas, [log, …]], …])` |
+//! | `bodies` | height | `rlp([EIP-2718 transaction, …])` |
+//! | `receipts` | height | senders and receipts, see below |
 //! | `numbers` | block hash | height |
-//! | `transactions` | transaction hash | height, index (4) |
+//! | `transactions` | first 16 bytes of the transaction's hash | height, index, both *variable* |
 //! | `log_terms` | term (9), height | nothing |
 //! | `certificates` | height | epoch (8), view (8), parent view (8), block hash (32), then key (32) and signature (64) of each signer |
 //! | `validators` | epoch (8) | keys (32 each), ascending |
@@ -32,6 +32,14 @@
 //! Besides, `transactions`, `log_terms`, `certificates`, `validators` and `history` have the key
 //! `00` with the number of batches (8) that wrote to them, and `meta` has the same under
 //! `"batches of "` and the table's name. A table that is behind has lost its newest entries.
+//!
+//! A *variable* number has 7 bits per byte, the lowest first; the top bit of a byte says that more
+//! follow; the shortest form is the only one. `receipts` has, all numbers variable: count and bytes of
+//! the block's addresses (20 each), count and bytes of its other words (32 each), count of
+//! transactions, and of each: number of the sender among the addresses, type (1, plus 0x80 where it
+//! succeeded), gas used, count of logs, and of each: number of the writer, count of topics, the topics
+//! (twice the number of an address that is padded with zeros, or twice the number of a word plus 1),
+//! length of the data, data. Addresses and words stand in the order of their first use.
 //!
 //! A *term* is a kind (0 address, 1 to 4 topic by position, 5 any log) and a 64-bit fold of the
 //! word: the four 64-bit words of the 32 bytes (addresses left-padded with zeros) go through
@@ -60,10 +68,12 @@ mod logs;
 mod old_values;
 mod options;
 mod reads;
+mod receipts;
 mod retention;
 mod set_aside;
 mod stamps;
 mod store;
+mod varint;
 
 pub use backfill::{BACKFILL_BODIES_MAX, BACKFILL_HEADERS_MAX};
 pub use block::{FinalizedBlock, LogEntry, OldValue, TxLocation};

@@ -108,7 +108,7 @@ impl ChainStore {
         if let Some(whole) = self.cache.get(number) {
             return Ok(Some(whole));
         }
-        let receipts = self.load_receipts(number)?;
+        let (_, receipts) = self.load_receipts(number)?;
         if !any_match(&receipts, filter) {
             return Ok(None);
         }

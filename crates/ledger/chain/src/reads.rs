@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, keccak256};
 use fjall::UserValue;
 use state::StateKey;
 use types::{Block, Certificate, Extension, Header, Receipt, ValidatorSet};
@@ -14,6 +14,7 @@ use crate::{
     encoding::{self, Reason},
     history::read_history,
     keyspaces::{GENESIS_BODY_KEY, GENESIS_RECEIPTS_KEY},
+    receipts::decode_receipts,
 };
 
 /// `None` means that there is no such block: above [`ChainStore::head`], or an unknown hash. What
@@ -95,16 +96,28 @@ impl ChainStore {
 
     /// Where the transaction with this hash stands; `None` also below [`Self::lowest_body`].
     pub fn transaction(&self, hash: B256) -> Result<Option<TxLocation>, ChainError> {
-        self.noticed(|| {
-            let table = &self.tables.transactions;
-            let Some(bytes) = damage::read(table, hash, "location of transaction", hash)? else {
-                return Ok(None);
-            };
-            let (number, index) = encoding::decode_location(&bytes)
-                .map_err(damaged("location of transaction", hash))?;
-            let held = self.chain_heights().is_some_and(|heights| heights.holds_body(number));
-            Ok(held.then_some(TxLocation { number, index }))
-        })
+        let Some(location) = self.noticed(|| self.location(hash))? else {
+            return Ok(None);
+        };
+        // The index has the first bytes of hashes, and anybody may ask for others that begin alike.
+        let Some(whole) = self.whole(location.number)? else {
+            return Ok(None);
+        };
+        let index = usize::try_from(location.index).unwrap_or(usize::MAX);
+        let transaction = whole.block.transactions().get(index);
+        Ok(transaction.filter(|found| keccak256(found) == hash).map(|_| location))
+    }
+
+    /// What the index has for a hash that begins like this one.
+    pub(crate) fn location(&self, hash: B256) -> Result<Option<TxLocation>, ChainError> {
+        let (table, key) = (&self.tables.transactions, encoding::transaction_key(&hash));
+        let Some(bytes) = damage::read(table, key, "location of transaction", hash)? else {
+            return Ok(None);
+        };
+        let (number, index) =
+            encoding::decode_location(&bytes).map_err(damaged("location of transaction", hash))?;
+        let held = self.chain_heights().is_some_and(|heights| heights.holds_body(number));
+        Ok(held.then_some(TxLocation { number, index }))
     }
 
     /// The first stored certificate at or above block `number`, with the height of its block.
@@ -226,31 +239,33 @@ impl ChainStore {
             _ => damage::read(&self.tables.bodies, encoding::height_key(number), "body", number)?,
         };
         let bytes = present(bytes, "body", number)?;
-        let (senders, transactions) =
-            encoding::decode_body(&bytes).map_err(damaged("body", number))?;
+        let transactions = encoding::decode_body(&bytes).map_err(damaged("body", number))?;
         let block = Block::new(header, extension, transactions);
         let (stored, found) = (self.stored_hash(number)?, block.hash());
         if stored != found {
             let reason = format!("hash is {found}, recorded {stored}");
             return Err(damaged("header", number)(reason));
         }
-        let receipts = self.load_receipts(number)?;
+        let (senders, receipts) = self.load_receipts(number)?;
         let count = block.transactions().len();
         if receipts.len() != count {
             let reason = format!("{} for {count} transactions", receipts.len());
             return Err(damaged("receipts", number)(reason));
         }
-        Ok(WholeBlock::new(Arc::new(block), receipts, senders))
+        Ok(WholeBlock::new(Arc::new(block), Arc::new(receipts), Arc::new(senders)))
     }
 
-    pub(crate) fn load_receipts(&self, number: u64) -> Result<Vec<Receipt>, ChainError> {
+    pub(crate) fn load_receipts(
+        &self,
+        number: u64,
+    ) -> Result<(Vec<Address>, Vec<Receipt>), ChainError> {
         let (table, key) = (&self.tables.receipts, encoding::height_key(number));
         let bytes = match number {
             0 => damage::read(&self.tables.meta, GENESIS_RECEIPTS_KEY, "receipts", 0)?,
             _ => damage::read(table, key, "receipts", number)?,
         };
         let bytes = present(bytes, "receipts", number)?;
-        encoding::decode_receipts(&bytes).map_err(damaged("receipts", number))
+        decode_receipts(&bytes).map_err(damaged("receipts", number))
     }
 
     pub(crate) fn load_header(&self, number: u64) -> Result<(Header, Extension), ChainError> {

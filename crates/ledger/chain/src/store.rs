@@ -18,6 +18,7 @@ use crate::{
     history::history_batch,
     keyspaces::{GENESIS_BODY_KEY, GENESIS_RECEIPTS_KEY, Keyspaces},
     log_index::{block_terms, term_key},
+    receipts::encode_receipts,
     retention::{KeepFrom, Reclaimer},
     stamps::{Stamped, Stamps},
 };
@@ -233,8 +234,8 @@ impl ChainStore {
     pub(crate) fn insert_body(&self, batch: &mut OwnedWriteBatch, finalized: &FinalizedBlock) {
         let FinalizedBlock { block, receipts, senders } = finalized;
         let key = encoding::height_key(block.number());
-        let body = encoding::encode_body(senders, block.transactions());
-        let receipts = encoding::encode_receipts(receipts);
+        let body = encoding::encode_body(block.transactions());
+        let receipts = encode_receipts(senders, receipts);
         if block.number() == 0 {
             batch.insert(&self.tables.meta, GENESIS_BODY_KEY, body);
             batch.insert(&self.tables.meta, GENESIS_RECEIPTS_KEY, receipts);
@@ -248,7 +249,8 @@ impl ChainStore {
         let number = finalized.block.number();
         for (index, transaction) in (0..).zip(finalized.block.transactions()) {
             let location = encoding::encode_location(number, index);
-            batch.insert(&self.tables.transactions, keccak256(transaction).0, location);
+            let hash = keccak256(transaction);
+            batch.insert(&self.tables.transactions, encoding::transaction_key(&hash), location);
         }
         let terms = block_terms(&finalized.receipts);
         for term in &terms {

@@ -1,6 +1,6 @@
 //! Stores that begin at an anchor and are filled downwards.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
 use super::{
     crash::{copy, journal, written_bytes},
@@ -82,6 +82,29 @@ fn joining_needs_a_block_above_what_is_held() {
     store.append(&blocks[4]).unwrap();
     store.join(&blocks[3].block).unwrap();
     assert_eq!(store.head(), Some(4));
+}
+
+/// A join that is interrupted and begun again further up leaves a short run, which is no loss.
+#[test]
+fn of_two_runs_below_an_anchor_the_one_with_more_bodies_counts_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = plain_chain(60);
+    let store = open(folder.path());
+    blocks[..30].iter().for_each(|block| store.append(block).unwrap());
+    store.join(&blocks[40].block).unwrap();
+    blocks[41..44].iter().for_each(|block| store.append(block).unwrap());
+    store.join(&blocks[55].block).unwrap();
+    let mut headers = Vec::new();
+    while let Some(next) = store.next_header_to_backfill() {
+        headers.push(next);
+        store.backfill_headers(&headers_of(&blocks[next as usize..=next as usize])).unwrap();
+    }
+    assert_eq!(headers, (30..55).rev().collect::<Vec<u64>>());
+    while let Some(next) = store.next_body_to_backfill() {
+        store.backfill_body(&blocks[next as usize]).unwrap();
+    }
+    blocks[..=55].iter().for_each(|block| check_block(&store, block));
+    store.check_everything().unwrap();
 }
 
 #[test]
@@ -221,7 +244,7 @@ fn what_the_chain_does_not_name_is_refused() {
     assert!(matches!(gap, ChainError::Gap { next: 10, offered: 9 }), "{gap}");
     store.backfill_headers(&headers_of(&blocks[1..10])).unwrap();
     let mut forged = blocks[10].clone();
-    forged.receipts[0].success = false;
+    Arc::make_mut(&mut forged.receipts)[0].success = false;
     refused(store.backfill_body(&forged), "list of receipts");
     let (header, extension) = headers_of(&blocks[10..11]).remove(0);
     let swapped = blocks[10].block.transactions().iter().rev().cloned().collect();
@@ -229,7 +252,7 @@ fn what_the_chain_does_not_name_is_refused() {
     forged.block = types::Block::new(header, extension, swapped).into();
     refused(store.backfill_body(&forged), "list of transactions");
     forged = blocks[10].clone();
-    forged.senders.pop();
+    Arc::make_mut(&mut forged.senders).pop();
     assert!(matches!(store.backfill_body(&forged), Err(ChainError::Uneven { .. })));
     store.backfill_body(&blocks[10]).unwrap();
     check_block(&store, &blocks[10]);

@@ -1,5 +1,7 @@
 //! Blocks in, the same blocks out; what does not fit is refused.
 
+use std::sync::Arc;
+
 use super::fixture::{address, block, certificate, check_block, open, plain_chain, word};
 use crate::{ChainError, ChainOptions, ChainStore, LogFilter, LogLimits};
 
@@ -79,7 +81,7 @@ fn parts_that_differ_in_number_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let mut block = plain_chain(1).remove(0);
-    block.senders.push(address(1));
+    Arc::make_mut(&mut block.senders).push(address(1));
     let error = store.append(&block).unwrap_err();
     assert!(matches!(error, ChainError::Uneven { senders: 3, receipts: 2, .. }), "{error}");
     assert_eq!(store.head(), None);
@@ -109,7 +111,7 @@ fn another_disk_format_is_refused_by_its_number() {
     store.tables.meta.insert("format", 7u32.to_be_bytes()).unwrap();
     drop(store);
     let error = ChainStore::open(folder.path(), ChainOptions::default()).err().unwrap();
-    assert!(matches!(error, ChainError::Format { found: 7, supported: 2 }), "{error}");
+    assert!(matches!(error, ChainError::Format { found: 7, supported: 3 }), "{error}");
 }
 
 #[test]
@@ -206,4 +208,21 @@ fn validators_are_kept_by_epoch() {
     store.put_validators(7, &set).unwrap();
     assert_eq!(store.validators(7).unwrap(), Some(set));
     assert_eq!(store.validators(8).unwrap(), None);
+}
+
+/// The index has the first bytes of a hash; whoever asks with others behind them is not deceived.
+#[test]
+fn a_hash_that_only_begins_like_that_of_a_transaction_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let blocks = plain_chain(3);
+    blocks.iter().for_each(|block| store.append(block).unwrap());
+    let hash = alloy_primitives::keccak256(&blocks[2].block.transactions()[1]);
+    let found = store.transaction(hash).unwrap().unwrap();
+    assert_eq!((found.number, found.index), (2, 1));
+    for byte in [0, 15, 16, 31] {
+        let mut other = hash;
+        other.0[byte] ^= 1;
+        assert_eq!(store.transaction(other).unwrap(), None, "byte {byte}");
+    }
 }

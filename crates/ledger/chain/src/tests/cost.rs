@@ -49,8 +49,10 @@ fn transfers(number: u64, parent: B256) -> FinalizedBlock {
     let block = Block::new(empty.header().clone(), empty.extension().clone(), transactions);
     FinalizedBlock {
         block: Arc::new(block),
-        receipts: numbers.clone().map(transfer).collect(),
-        senders: numbers.map(|n| alloy_primitives::Address::from_word(account(n * 7))).collect(),
+        receipts: Arc::new(numbers.clone().map(transfer).collect()),
+        senders: Arc::new(
+            numbers.map(|n| alloy_primitives::Address::from_word(account(n * 7))).collect(),
+        ),
     }
 }
 

@@ -137,8 +137,8 @@ fn read_all(store: &ChainStore, blocks: &[FinalizedBlock]) -> Result<u64, ChainE
         let (header, extension) = store.header(number)?.unwrap();
         assert_eq!((&header, &extension), (expected.block.header(), expected.block.extension()));
         assert_eq!(store.block(number)?.unwrap(), expected.block);
-        assert_eq!(*store.receipts(number)?.unwrap(), expected.receipts);
-        assert_eq!(*store.senders(number)?.unwrap(), expected.senders);
+        assert_eq!(store.receipts(number)?.unwrap(), expected.receipts);
+        assert_eq!(store.senders(number)?.unwrap(), expected.senders);
         assert_eq!(store.number(hash)?, Some(number), "height of a hash");
         for transaction in expected.block.transactions() {
             let place = store.transaction(keccak256(transaction))?;
@@ -344,7 +344,7 @@ fn damage_found_while_reading_makes_the_next_opening_read_everything() {
         fs::remove_file(path.join("suspect")).unwrap();
         open(&path)
     };
-    let receipts = crate::encoding::encode_receipts(&blocks[30].receipts);
+    let receipts = crate::receipts::encode_receipts(&blocks[30].senders, &blocks[30].receipts);
     store.tables.receipts.insert(30u64.to_be_bytes(), receipts).unwrap();
     drop(store);
     crate::damage::mark_suspect(&path);

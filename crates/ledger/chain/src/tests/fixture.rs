@@ -69,7 +69,7 @@ pub fn block(number: u64, parent: B256, logs: Vec<Vec<Log>>) -> FinalizedBlock {
     let transactions: Vec<Bytes> = (0..logs.len())
         .map(|index| keccak256(format!("{number}/{index}")).to_vec().into())
         .collect();
-    let senders = (0..logs.len()).map(|index| address(index as u64)).collect();
+    let senders: Vec<Address> = (0..logs.len()).map(|index| address(index as u64)).collect();
     let receipts: Vec<Receipt> = (1..)
         .zip(logs)
         .map(|(count, logs)| Receipt {
@@ -81,7 +81,11 @@ pub fn block(number: u64, parent: B256, logs: Vec<Vec<Log>>) -> FinalizedBlock {
         .collect();
     let header = header(number, parent, &transactions, &receipts);
     let block = Block::new(header, extension(number), transactions);
-    FinalizedBlock { block: Arc::new(block), receipts, senders }
+    FinalizedBlock {
+        block: Arc::new(block),
+        receipts: Arc::new(receipts),
+        senders: Arc::new(senders),
+    }
 }
 
 /// Blocks from 0 on, each with the given transactions' logs.
@@ -128,8 +132,8 @@ pub fn check_block(store: &ChainStore, expected: &FinalizedBlock) {
     let number = expected.block.number();
     check_header(store, expected);
     assert_eq!(store.block(number).unwrap().unwrap(), expected.block);
-    assert_eq!(*store.receipts(number).unwrap().unwrap(), expected.receipts);
-    assert_eq!(*store.senders(number).unwrap().unwrap(), expected.senders);
+    assert_eq!(store.receipts(number).unwrap().unwrap(), expected.receipts);
+    assert_eq!(store.senders(number).unwrap().unwrap(), expected.senders);
     for (index, transaction) in (0..).zip(expected.block.transactions()) {
         let location = store.transaction(keccak256(transaction)).unwrap().unwrap();
         assert_eq!((location.number, location.index), (number, index));

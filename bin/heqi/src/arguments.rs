@@ -204,6 +204,8 @@ pub enum DevnetCommand {
         /// Name, short name or node number (`bank-a`, `node1`, `1`).
         org: String,
     },
+    /// Add a node to a running network and wait until it follows, or votes.
+    Join(JoinRequest),
     /// Stop all nodes and forget the chain; keys and ports stay, the chain id is new.
     Reset {
         /// Folder of the network.
@@ -264,6 +266,23 @@ pub struct UpRequest {
     pub fund: bool,
 }
 
+/// What `heqi devnet join` is asked for.
+#[derive(Clone, Debug, Args)]
+pub struct JoinRequest {
+    /// Folder of the network.
+    #[command(flatten)]
+    pub place: Place,
+    /// Name of its organisation, in Latin letters; default: the next free one.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// It follows and serves without voting (the default).
+    #[arg(long, conflicts_with = "validator")]
+    pub observer: bool,
+    /// It votes from one of the next epochs on.
+    #[arg(long)]
+    pub validator: bool,
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -283,6 +302,8 @@ mod tests {
             "heqi devnet start --dir D node2",
             "heqi devnet stop --dir D Court",
             "heqi devnet down --dir D",
+            "heqi devnet join --dir D --name Regulator --observer",
+            "heqi devnet join --validator",
             "heqi -o json devnet status",
             "heqi devnet logs 1 -n 5",
             "heqi node run --config node.toml",

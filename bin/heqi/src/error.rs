@@ -55,6 +55,8 @@ codes! {
     TIMEOUT = "CLI-0015", 4, "answer too slow";
     /// A process could not be started.
     PROCESS = "CLI-0016", 1, "process could not be started";
+    /// A node did not join.
+    JOIN = "CLI-0017", 1, "node did not join the devnet";
 }
 
 /// An error as the user sees it.

@@ -80,7 +80,7 @@ pub fn start(folder: &Path, org: &str, output: Output) -> Result<(), CliError> {
 }
 
 /// The process of a node that lives. One that was just killed holds its data for another moment.
-fn running(member: &Member) -> Option<u32> {
+pub fn running(member: &Member) -> Option<u32> {
     let end = Instant::now() + DYING_TIME_MAX;
     loop {
         let pid = member.process()?;
@@ -94,7 +94,8 @@ fn running(member: &Member) -> Option<u32> {
     }
 }
 
-fn start_and_wait(devnet: &Devnet, member: &Member) -> Result<u32, CliError> {
+/// Starts a node, through the supervising process where there is one, and waits until it answers.
+pub fn start_and_wait(devnet: &Devnet, member: &Member) -> Result<u32, CliError> {
     let supervision = Devnet::lock_supervision(&devnet.folder)?;
     let log_start = fs::metadata(member.log()).map_or(0, |metadata| metadata.len());
     let mut started = match supervision {

@@ -10,7 +10,7 @@ use types::{AllocatedAccount, Genesis, GenesisValidator, Parameters, Profile};
 use super::{
     accounts::{account, accounts, funded_balance},
     organisations::{names, short_name},
-    record::{Devnet, Organisation},
+    record::{Devnet, Organisation, VALIDATOR},
 };
 use crate::{error::CliError, genesis, keys};
 
@@ -32,7 +32,7 @@ pub fn create(folder: &Path, count: usize, base: u16, funded: bool) -> Result<De
         organisations.push(Organisation {
             name: name.into(),
             folder: short_name(name),
-            role: "validator".into(),
+            role: VALIDATOR.into(),
             key,
         });
     }
@@ -94,6 +94,7 @@ fn write_genesis(devnet: &mut Devnet) -> Result<(), CliError> {
         validators: record
             .organisations
             .iter()
+            .filter(|organisation| organisation.role == VALIDATOR)
             .map(|organisation| GenesisValidator {
                 organisation: organisation.name.clone(),
                 key: organisation.key,

@@ -7,8 +7,10 @@
 //! nodes see the end of the pipe and stop.
 
 mod accounts;
+mod admin;
 mod control;
 mod create;
+mod join;
 mod organisations;
 mod ports;
 mod process;
@@ -34,6 +36,7 @@ pub fn execute(command: DevnetCommand, output: Output) -> Result<(), CliError> {
         DevnetCommand::Status { place } => show::status(&Devnet::load(&place.dir)?, output),
         DevnetCommand::Stop { place, org } => control::stop(&place.dir, &org, output),
         DevnetCommand::Start { place, org } => control::start(&place.dir, &org, output),
+        DevnetCommand::Join(request) => join::join(&request, output),
         DevnetCommand::Reset { place } => control::reset(&place.dir, output),
         DevnetCommand::Accounts { place } => show::accounts(&Devnet::load(&place.dir)?, output),
         DevnetCommand::Env { place } => show::env(&Devnet::load(&place.dir)?, output),

@@ -15,6 +15,10 @@ use crate::error::{self, CliError};
 /// Longest `devnet.json` that is read, bytes.
 const RECORD_BYTES_MAX: u64 = 1024 * 1024;
 const FORMAT: u32 = 1;
+/// Role of a node that votes.
+pub const VALIDATOR: &str = "validator";
+/// Role of a node that follows and serves.
+pub const OBSERVER: &str = "observer";
 /// Ports from one node to the next.
 const PORT_STEP: u16 = 10;
 
@@ -208,6 +212,14 @@ impl Devnet {
                 }
             })
             .collect()
+    }
+
+    /// Notes what the node of an organisation does.
+    pub fn set_role(&mut self, name: &str, role: &str) {
+        let organisations = self.record.organisations.iter_mut();
+        for organisation in organisations.filter(|organisation| organisation.name == name) {
+            organisation.role = role.into();
+        }
     }
 
     /// The node that `text` names: organisation, its folder, its first word, or node number.

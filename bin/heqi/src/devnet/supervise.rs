@@ -26,15 +26,18 @@ pub fn stay(
     interrupted: &Receiver<()>,
     output: Output,
 ) -> Result<(), CliError> {
+    let mut devnet = devnet.clone();
     while interrupted.recv_timeout(LOOK_INTERVAL) == Err(RecvTimeoutError::Timeout) {
         if devnet.down_request().exists() {
             break;
         }
-        started.retain_mut(|node| !report_end(node, devnet, output));
-        start_requested(devnet, &mut started, output);
+        // `heqi devnet join` adds nodes.
+        devnet = Devnet::load(&devnet.folder).unwrap_or(devnet);
+        started.retain_mut(|node| !report_end(node, &devnet, output));
+        start_requested(&devnet, &mut started, output);
     }
     eprintln!("{}", output.language.text("supervisor_stopping", &[]));
-    let result = stop_started(started, devnet, output);
+    let result = stop_started(started, &devnet, output);
     let _ = fs::remove_file(devnet.down_request());
     result
 }

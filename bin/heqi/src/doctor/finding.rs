@@ -84,6 +84,10 @@ kinds! {
     CLOCK_HERE = "clock_here", Warning;
     /// A validator signed conflicting votes.
     EVIDENCE = "evidence", Problem;
+    /// Blocks whose execution on the node differed.
+    DIVERGENCE = "divergence", Problem;
+    /// The same, of a node whose files are not here.
+    DIVERGENCE_REMOTE = "divergence_remote", Problem;
     /// The node does not vote.
     NOT_VOTING = "not_voting", Note;
     /// Nodes of different networks.

@@ -30,6 +30,15 @@ pub fn findings(place: &Path, examined: &Examination) -> Vec<Finding> {
     if examined.is_validator == Some(false) {
         add(finding::KEY_NO_VALIDATOR, Vec::new());
     }
+    if let Some(newest) = &examined.divergences.newest {
+        let values = vec![
+            ("count", examined.divergences.count.to_string()),
+            ("height", newest.height.to_string()),
+            ("field", newest.field.clone()),
+            ("file", newest.path.display().to_string()),
+        ];
+        add(finding::DIVERGENCE, values);
+    }
     if examined.running.is_some() {
         return found;
     }
@@ -60,7 +69,10 @@ pub fn problem(error: &NodeError) -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
-    use node::disk::DiskLimits;
+    use node::{
+        disk::DiskLimits,
+        divergence::{DivergenceReports, NewestReport},
+    };
 
     use super::*;
 
@@ -72,6 +84,7 @@ mod tests {
             limits: DiskLimits::default(),
             is_validator: Some(true),
             store: Some(StoreSummary { lowest: 0, head: 9, evidence: 0 }),
+            divergences: DivergenceReports::default(),
             problems: Vec::new(),
         }
     }
@@ -88,6 +101,23 @@ mod tests {
         assert!(codes(&running).is_empty());
         let fresh = Examination { exists: false, store: None, ..examined() };
         assert_eq!(codes(&fresh), ["never_started"]);
+    }
+
+    #[test]
+    fn a_divergence_is_told_with_its_file_whether_the_node_runs_or_not() {
+        let newest = NewestReport {
+            path: "data/reports/divergence-7-aa.json".into(),
+            kind: "refused".into(),
+            height: 7,
+            field: "stateRoot".into(),
+        };
+        let divergences = DivergenceReports { count: 3, newest: Some(newest) };
+        let sick = Examination { running: Some(7), store: None, divergences, ..examined() };
+        let found = findings(Path::new("data"), &sick);
+        assert_eq!(codes(&sick), ["divergence"]);
+        let text = found[0].human(crate::language::Language::En);
+        assert!(text.contains("data/reports/divergence-7-aa.json"), "{text}");
+        assert!(text.contains("stateRoot") && text.contains("block 7"), "{text}");
     }
 
     #[test]

@@ -52,6 +52,7 @@ struct Targets {
 pub fn run(request: &DoctorRequest, output: Output) -> Result<bool, CliError> {
     let mut targets = targets(request)?;
     let mut findings = Vec::new();
+    let urls_given = targets.urls.len();
     for file in &targets.configurations {
         findings.extend(examine_configuration(file, &mut targets.urls));
     }
@@ -64,11 +65,13 @@ pub fn run(request: &DoctorRequest, output: Output) -> Result<bool, CliError> {
         let argument = format!("--rpc: more than {NODES_MAX} nodes");
         return Err(CliError::new(error::ARGUMENT, vec![("argument", argument)]));
     }
-    let views: Vec<View> = targets
+    let mut views: Vec<View> = targets
         .urls
         .iter()
         .map(|text| Url::parse(text).map(|url| View::ask(&url)))
         .collect::<Result<_, _>>()?;
+    // The URLs after those given are of configurations that were examined.
+    views.iter_mut().skip(urls_given).for_each(|view| view.files_examined = true);
     findings.extend(views.iter().flat_map(node::findings));
     findings.extend(compare::findings(&views, View::block));
     // The worst first; within one severity in the order of the nodes.

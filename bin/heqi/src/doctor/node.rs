@@ -47,6 +47,10 @@ pub fn findings(view: &View) -> Vec<Finding> {
     for entry in view.evidence.as_array().into_iter().flatten() {
         add(finding::EVIDENCE, evidence(entry));
     }
+    let reports = quantity(&view.consensus["divergenceReports"]).filter(|count| *count > 0);
+    if let Some(count) = reports.filter(|_| !view.files_examined) {
+        add(finding::DIVERGENCE_REMOTE, vec![("count", count.to_string())]);
+    }
     if view.consensus["voting"] == false {
         add(finding::NOT_VOTING, Vec::new());
     }
@@ -182,6 +186,7 @@ mod tests {
         sick.consensus["detail"] = json!("missing: Court C");
         sick.consensus["validators"][1]["connected"] = json!(false);
         sick.consensus["heights"]["behind"] = json!({ "store": "chain", "blocks": "0x20" });
+        sick.consensus["divergenceReports"] = json!("0x2");
         sick.consensus["voting"] = json!(false);
         sick.evidence = json!([{
             "organisation": "Court C", "key": "0x2", "epoch": "0x1", "view": "0x9",
@@ -193,9 +198,13 @@ mod tests {
             "validator_missing",
             "store_behind",
             "evidence",
+            "divergence_remote",
             "not_voting",
         ];
         assert_eq!(codes(&sick), expected);
+
+        sick.files_examined = true;
+        assert!(!codes(&sick).contains(&"divergence_remote"), "its files say more");
 
         let mut slow = healthy();
         slow.consensus["validators"][1]["clockAheadMillis"] = json!(-4_000);

@@ -30,6 +30,8 @@ pub struct View {
     pub evidence: Value,
     /// Its clock less this machine's, milliseconds; half of the answer's time is left out.
     pub clock_ahead_ms: Option<i64>,
+    /// Whether its files were looked at as well.
+    pub files_examined: bool,
     /// Why it could not be asked.
     pub error: Option<String>,
 }

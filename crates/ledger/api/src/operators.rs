@@ -18,6 +18,9 @@ pub struct ConsensusStatus {
     pub finalized_height: u64,
     /// Whether this node votes in the current epoch.
     pub voting: bool,
+    /// A validator that lost what it signed before votes only after a block is final beyond this
+    /// epoch and view, so that it cannot contradict itself. `None` for everybody else.
+    pub abstaining_until: Option<(u64, u64)>,
     /// This node's key.
     pub own_key: Option<ValidatorKey>,
     /// Leader of the current view, where known.
@@ -39,6 +42,8 @@ pub struct ConsensusStatus {
     pub others_ahead_ms: Option<i64>,
     /// Entries of evidence against validators that this node keeps.
     pub evidence_count: usize,
+    /// Divergence reports in this node's data folder.
+    pub divergence_count: usize,
 }
 
 /// One validator in [`ConsensusStatus`].

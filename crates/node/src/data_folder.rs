@@ -96,6 +96,11 @@ impl DataFolder {
     }
 }
 
+/// Where the data folder keeps divergence reports.
+pub fn reports(folder: &Path) -> PathBuf {
+    folder.join("reports")
+}
+
 /// What a folder holds that can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {

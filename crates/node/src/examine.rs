@@ -10,6 +10,7 @@ use crate::{
     config::Config,
     data_folder::{self, NetworkIdentity, Stored},
     disk::{self, DiskLimits},
+    divergence::{self, DivergenceReports},
     error::NodeError,
     files,
 };
@@ -29,6 +30,8 @@ pub struct Examination {
     pub is_validator: Option<bool>,
     /// The chain store; `None` while a process uses it, or where it is missing or damaged.
     pub store: Option<StoreSummary>,
+    /// Blocks whose execution on this node differed.
+    pub divergences: DivergenceReports,
     /// Everything that would keep the node from starting.
     pub problems: Vec<NodeError>,
 }
@@ -91,7 +94,17 @@ pub fn examine_folder(
         let error = std::io::Error::from(std::io::ErrorKind::NotADirectory);
         problems.push(NodeError::storage(path, "open the folder", &error));
     }
-    Examination { running, exists, free_bytes, limits, is_validator: None, store, problems }
+    let divergences = divergence::reports(path);
+    Examination {
+        running,
+        exists,
+        free_bytes,
+        limits,
+        is_validator: None,
+        store,
+        divergences,
+        problems,
+    }
 }
 
 fn open_store(path: &Path) -> Result<Option<StoreSummary>, NodeError> {

@@ -59,6 +59,8 @@ pub struct Observation {
     pub standing: StandingState,
     /// Entries of evidence that this node keeps.
     pub evidence_count: usize,
+    /// Divergence reports that this node keeps.
+    pub divergence_count: usize,
 }
 
 /// Another validator, as this node sees it.
@@ -223,6 +225,10 @@ pub fn warnings(store: &StoreHealth, observation: Option<&Observation>) -> Vec<R
         let count = seen.evidence_count;
         add("evidence", format!("{count} pairs of conflicting votes, see heqi_evidence"));
     }
+    if seen.divergence_count > 0 {
+        let count = seen.divergence_count;
+        add("divergence", format!("{count} reports in the data folder's reports, see heqi doctor"));
+    }
     found
 }
 
@@ -315,10 +321,17 @@ mod tests {
         seen.heights = StoreHeights { consensus: 99, chain: 20, history: 99, ..Default::default() };
         seen.heights.state = 99;
         seen.evidence_count = 2;
+        seen.divergence_count = 1;
         let found = warnings(&low, Some(&seen));
         let words: Vec<&str> = found.iter().map(|warning| warning.reason).collect();
-        let expected =
-            ["disk_low", "validators_missing", "clock_offset", "store_behind", "evidence"];
+        let expected = [
+            "disk_low",
+            "validators_missing",
+            "clock_offset",
+            "store_behind",
+            "evidence",
+            "divergence",
+        ];
         assert_eq!(words, expected);
         assert_eq!(found[0].detail, "300 MiB free; the node stops below 128 MiB");
         assert!(found[2].detail.contains("Org 3 is 2500 ms"), "{}", found[2].detail);

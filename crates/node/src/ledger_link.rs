@@ -37,6 +37,8 @@ pub struct LedgerSettings {
     pub peers: Vec<(ValidatorKey, PeerAddress)>,
     /// Folder of receipts and indexes.
     pub chain_folder: PathBuf,
+    /// Folder of divergence reports.
+    pub report_folder: PathBuf,
     /// How a node with an empty folder comes to the present.
     pub join: Join,
     /// How far back old state is kept.
@@ -100,7 +102,10 @@ fn engine_config(settings: LedgerSettings) -> Result<engine::Config, NodeError> 
         identity,
         listen: settings.listen,
         peers,
+        storage_folder: Some(settings.chain_folder.with_file_name("consensus")),
+        windows: engine::Windows::default(),
         chain_folder: settings.chain_folder,
+        report_folder: settings.report_folder,
         chain_options: chain::ChainOptions {
             history_blocks: match settings.history {
                 History::Blocks(blocks) => Some(blocks),
@@ -188,6 +193,7 @@ impl Observe for LedgerObserver {
                 heights: status.heights,
                 standing: status.standing.state,
                 evidence_count: status.evidence_count,
+                divergence_count: status.divergence_count,
             }
         })
     }

@@ -9,6 +9,7 @@ pub mod config;
 mod connection;
 pub mod data_folder;
 pub mod disk;
+pub mod divergence;
 pub mod error;
 pub mod error_code;
 pub mod examine;

@@ -52,9 +52,10 @@ pub fn is_json(config: &LogConfig) -> bool {
 }
 
 /// Libraries speak of their insides at `info`, thousands of lines that tell an operator nothing;
-/// below that they warn of an empty store at each first start. They are raised to these levels
-/// unless a directive for them is given.
-const LIBRARY_DIRECTIVES: &str = "commonware=warn,commonware_storage::qmdb=error,fjall=warn,lsm_tree=warn,hyper=warn,tungstenite=warn";
+/// below that they warn of an empty store at each first start, and of each message that does not
+/// decode, which a hostile peer may send 256 of per second. They are raised to these levels unless
+/// a directive for them is given.
+const LIBRARY_DIRECTIVES: &str = "commonware=warn,commonware_broadcast=error,commonware_storage::qmdb=error,fjall=warn,lsm_tree=warn,hyper=warn,tungstenite=warn";
 
 /// `level` with quiet libraries. A later directive for the same target wins, so whoever names a
 /// library gets it.

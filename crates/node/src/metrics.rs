@@ -85,6 +85,7 @@ struct ConsensusFamilies {
     quorum: Gauge,
     stalled: Gauge,
     evidence: Gauge,
+    divergences: Gauge,
     validators: Family<StateLabel, Gauge>,
     standing: Family<StateLabel, Gauge>,
     leader: Family<OrganisationLabel, Gauge>,
@@ -230,6 +231,11 @@ impl ConsensusFamilies {
         gauge("heqi_consensus_quorum", "Votes needed", &self.quorum);
         gauge("heqi_consensus_stalled", "1 where no block came for too long", &self.stalled);
         gauge("heqi_consensus_evidence", "Pairs of conflicting votes kept", &self.evidence);
+        gauge(
+            "heqi_consensus_divergence_reports",
+            "Reports about blocks whose execution here differed",
+            &self.divergences,
+        );
         let validators = &self.validators;
         add(registry, "heqi_consensus_validators", "Validators by connection", validators);
         add(
@@ -272,6 +278,7 @@ impl ConsensusFamilies {
         self.quorum.set(count(seen.quorum));
         self.stalled.set(i64::from(seen.stalled.is_some()));
         self.evidence.set(count(seen.evidence_count));
+        self.divergences.set(count(seen.divergence_count));
         let connected = seen.validators_connected();
         set_state(&self.validators, "connected", connected);
         set_state(&self.validators, "absent", seen.validators.len() - connected);
@@ -413,6 +420,7 @@ mod tests {
             heights: StoreHeights { consensus: 9, chain: 7, ..StoreHeights::default() },
             standing: StandingState::NoQuorum,
             evidence_count: 2,
+            divergence_count: 3,
             ..Observation::default()
         };
         let store = StoreHealth { free_bytes: Some(9), ..StoreHealth::default() };
@@ -436,6 +444,7 @@ mod tests {
             "heqi_consensus_standing{state=\"no_quorum\"} 1",
             "heqi_consensus_standing{state=\"idle\"} 0",
             "heqi_consensus_evidence 2",
+            "heqi_consensus_divergence_reports 3",
             "heqi_storage_lag_blocks{store=\"chain\"} 2",
             "heqi_storage_height{store=\"chain\"} 7",
             "organisation=\"Bank \\\"A\\\"\"} 1",

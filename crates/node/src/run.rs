@@ -37,6 +37,12 @@ use crate::{
 const DRAIN_TIME_MAX: Duration = Duration::from_millis(1_500);
 /// Time that the ledger gets to finish what it writes.
 const LEDGER_STOP_TIME_MAX: Duration = Duration::from_millis(2_500);
+/// A peer from which nothing comes, or which takes nothing, this long is no longer connected. Peers
+/// send something at least every 5 s; a cable that was pulled shows in nothing else.
+const PEER_SILENCE_MAX: Duration = Duration::from_secs(15);
+/// How long one attempt to connect to a peer may take; the next one follows at once. Long attempts
+/// would sleep through the end of a partition.
+const PEER_CONNECT_TIME_MAX: Duration = Duration::from_secs(3);
 /// Why a node ended.
 #[derive(Debug)]
 pub struct Failure {
@@ -99,6 +105,7 @@ fn settings(config: &Config) -> Result<LedgerSettings, NodeError> {
         listen: config.p2p.listen,
         peers: config.p2p.peers.iter().map(|peer| (peer.key, peer.address.clone())).collect(),
         chain_folder: PathBuf::new(),
+        report_folder: data_folder::reports(&config.data_dir),
         history: config.history_blocks,
         retained_blocks: config.retained_blocks.blocks(),
         join: config.join,
@@ -150,6 +157,8 @@ fn run_logged(
     );
     let consensus = ledger_runtime::Config::new()
         .with_worker_threads(config.runtime.consensus_threads())
+        .with_connect_timeout(PEER_CONNECT_TIME_MAX)
+        .with_read_write_timeout(PEER_SILENCE_MAX)
         .with_storage_directory(ledger_folder.join("consensus"));
     let handle = runtime.handle().clone();
     let result = ledger_runtime::Runner::new(consensus).start(|context| {

@@ -18,6 +18,7 @@
 //! [`PeerSets`] and [`pacing::Work`]. Time comes from the runtime's clock only, and it never
 //! decides validity, only when a node acts.
 
+pub mod abstention;
 mod block;
 mod certificate;
 mod evidence;
@@ -28,6 +29,7 @@ mod keys;
 mod leader;
 pub mod orchestrator;
 pub mod pacing;
+pub mod pages;
 mod provider;
 mod scheme;
 pub mod settings;

@@ -12,7 +12,7 @@ use commonware_cryptography::{
 };
 use types::{Namespace, ValidatorSet};
 
-use crate::{KeyError, StrictScheme, settings::EPOCH_SCHEMES_MAX};
+use crate::{KeyError, StrictScheme, abstention::Abstention, settings::EPOCH_SCHEMES_MAX};
 
 /// Why a set was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +31,7 @@ pub enum RegisterError {
 pub struct EpochSchemes {
     namespace: Namespace,
     identity: PrivateKey,
+    abstention: Abstention,
     epochs: Arc<RwLock<BTreeMap<Epoch, Known>>>,
 }
 
@@ -43,7 +44,12 @@ struct Known {
 impl EpochSchemes {
     /// Knows no epoch yet. `identity` votes in the epochs whose set names it.
     pub fn new(namespace: Namespace, identity: PrivateKey) -> Self {
-        Self { namespace, identity, epochs: Arc::default() }
+        Self { namespace, identity, abstention: Abstention::default(), epochs: Arc::default() }
+    }
+
+    /// When this node does not sign although it is a validator.
+    pub fn abstention(&self) -> &Abstention {
+        &self.abstention
     }
 
     /// Learns the set that certifies the blocks of `epoch`. Learning it again changes nothing.
@@ -58,7 +64,9 @@ impl EpochSchemes {
             let scheme = known.scheme.clone();
             return if same { Ok(scheme) } else { Err(RegisterError::Conflict(epoch.get())) };
         }
-        let scheme = Arc::new(StrictScheme::new(&self.namespace, set, &self.identity)?);
+        let (namespace, identity) = (&self.namespace, &self.identity);
+        let abstention = self.abstention.clone();
+        let scheme = Arc::new(StrictScheme::abstaining(namespace, set, identity, abstention)?);
         epochs.insert(epoch, Known { set: set.clone(), scheme: scheme.clone() });
         while epochs.len() > EPOCH_SCHEMES_MAX {
             epochs.pop_first();

@@ -10,7 +10,7 @@ use std::{fmt, sync::Arc};
 use commonware_codec::Read;
 use commonware_consensus::{
     simplex::{scheme::Namespace, types::Subject},
-    types::Participant,
+    types::{Participant, Round},
 };
 use commonware_cryptography::{
     Digest,
@@ -33,7 +33,7 @@ use crypto::StrictKey;
 use rand_core::CryptoRng;
 use types::{Namespace as LedgerNamespace, ValidatorKey, ValidatorSet};
 
-use crate::{KeyError, keys, validator_key};
+use crate::{KeyError, abstention::Abstention, keys, validator_key};
 
 /// One epoch's validators, and this node's key if it is one of them. Cloning shares it.
 #[derive(Clone)]
@@ -44,6 +44,8 @@ struct Committee {
     generic: Generic<Namespace>,
     /// In the order of the participants.
     keys: Vec<StrictKey>,
+    /// When not to sign.
+    abstention: Abstention,
 }
 
 impl fmt::Debug for StrictScheme {
@@ -62,27 +64,38 @@ impl StrictScheme {
         set: &ValidatorSet,
         identity: &PrivateKey,
     ) -> Result<Self, KeyError> {
+        Self::abstaining(namespace, set, identity, Abstention::default())
+    }
+
+    /// As [`Self::new`], but signs only what `abstention` allows.
+    pub fn abstaining(
+        namespace: &LedgerNamespace,
+        set: &ValidatorSet,
+        identity: &PrivateKey,
+        abstention: Abstention,
+    ) -> Result<Self, KeyError> {
         let participants = keys::participants(set)?;
         let namespace = namespace.to_bytes();
         let generic = Generic::signer(&namespace, participants.clone(), identity.clone())
             .unwrap_or_else(|| Generic::verifier(&namespace, participants));
-        Self::from_generic(generic)
+        Self::from_generic(generic, abstention)
     }
 
     /// A scheme that only verifies.
     pub fn verifier(namespace: &LedgerNamespace, set: &ValidatorSet) -> Result<Self, KeyError> {
         let participants = keys::participants(set)?;
-        Self::from_generic(Generic::verifier(&namespace.to_bytes(), participants))
+        let generic = Generic::verifier(&namespace.to_bytes(), participants);
+        Self::from_generic(generic, Abstention::default())
     }
 
-    fn from_generic(generic: Generic<Namespace>) -> Result<Self, KeyError> {
+    fn from_generic(generic: Generic<Namespace>, abstention: Abstention) -> Result<Self, KeyError> {
         let keys: Result<Vec<StrictKey>, KeyError> = generic
             .participants
             .iter()
             .map(validator_key)
             .map(|key| StrictKey::decode(&key.0).ok_or(KeyError::NotStrict(key)))
             .collect();
-        Ok(Self(Arc::new(Committee { keys: keys?, generic })))
+        Ok(Self(Arc::new(Committee { keys: keys?, generic, abstention })))
     }
 
     /// Whether this node votes in the epoch.
@@ -139,6 +152,13 @@ impl StrictScheme {
         }
         let signatures = certificate.signatures.iter();
         certificate.signers.iter().zip(signatures).map(|(i, s)| Some((i, s.get()?))).collect()
+    }
+}
+
+fn round_of<D: Digest>(subject: &Subject<'_, D>) -> Round {
+    match subject {
+        Subject::Notarize { proposal } | Subject::Finalize { proposal } => proposal.round,
+        Subject::Nullify { round } => *round,
     }
 }
 
@@ -200,7 +220,12 @@ impl Scheme for StrictScheme {
         &self.0.generic.participants
     }
 
+    // A node that abstains goes on as one that only verifies: the library asks for nothing but
+    // this to tell the two apart once an engine runs.
     fn sign<D: Digest>(&self, subject: Subject<'_, D>) -> Option<Attestation<Self>> {
+        if !self.0.abstention.allows(round_of(&subject)) {
+            return None;
+        }
         self.0.generic.sign(subject)
     }
 

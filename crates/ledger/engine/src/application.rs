@@ -12,7 +12,15 @@ use futures::StreamExt as _;
 use ledger_api::Head;
 use state::qmdb::{Batches, Databases, Sealed, SyncTargets, sync_targets};
 
-use crate::{Runtime, core::Core, executed::Executed, joining, start::Readers};
+use crate::{
+    Runtime,
+    core::Core,
+    divergence::{Divergence, Kind},
+    executed::Executed,
+    joining,
+    start::Readers,
+    verifying::Refused,
+};
 
 /// The application. Cloning shares the ledger.
 #[derive(Clone)]
@@ -66,6 +74,7 @@ impl<E: Runtime> Application<E> for App {
             let parent = ancestry.next().await?.inner().clone();
             if let Err(rule) = self.check_against_parent(&block, &parent) {
                 tracing::warn!(height = block.number(), hash = %block.hash(), %rule, "refused a block");
+                self.core.divergences.refused(&block, rule, consensus::pacing::now_ms(&runtime));
                 return None;
             }
         }
@@ -79,6 +88,7 @@ impl<E: Runtime> Application<E> for App {
                     %rule,
                     "divergence: execution does not give what the block says"
                 );
+                self.report(block, rule, finality, consensus::pacing::now_ms(&runtime)).await;
                 None
             }
         }
@@ -120,14 +130,31 @@ impl<E: Runtime> Application<E> for App {
 }
 
 impl App {
+    /// Reports a block whose execution gives something else. What is final here comes to nothing
+    /// without it, so that the node stops when this returns: the report must be on disk.
+    async fn report(
+        &self,
+        block: ConsensusBlock,
+        refused: Refused,
+        finality: Finality,
+        seen_ms: u64,
+    ) {
+        let divergences = &self.core.divergences;
+        if finality == Finality::Candidate {
+            return divergences.refused(&block, refused, seen_ms);
+        }
+        let divergence = Divergence { kind: Kind::Final, block, refused, seen_ms };
+        divergences.stopping(divergence, &self.core.strategy).await;
+    }
+
     /// Writes a final block to the chain store, then shows it to users and to the pool.
     fn record(&self, block: &ConsensusBlock, executed: &Executed) {
         let senders: Vec<Address> =
             executed.transactions.iter().map(|transaction| transaction.sender()).collect();
         let finalized = FinalizedBlock {
             block: Arc::new(block.block().clone()),
-            receipts: executed.outcome.receipts.to_vec(),
-            senders,
+            receipts: Arc::clone(&executed.outcome.receipts),
+            senders: Arc::new(senders),
         };
         let stored = self
             .keep_validators(block, executed)

@@ -196,6 +196,7 @@ impl<E: Runtime> Filler<'_, E> {
                 break;
             };
             let block = Arc::new(Block::new(header.clone(), extension.clone(), body));
+            let (receipts, senders) = (Arc::new(receipts), Arc::new(senders));
             blocks.push(FinalizedBlock { block, receipts, senders });
         }
         Ok(Some(blocks).filter(|blocks| !blocks.is_empty()))

@@ -16,7 +16,7 @@ use crate::{
 const PROOF_HEADERS_MAX: u64 = 1_024;
 /// Heights below the head that are looked through again at start, since a crash may have come
 /// between a block and its certificate.
-const START_OVERLAP: u64 = 1_024;
+pub(crate) const START_OVERLAP: u64 = 1_024;
 
 /// Copies certificates from the consensus archives as the head moves.
 pub(crate) async fn keep(core: Arc<Core>, marshal: Marshal, schemes: EpochSchemes) {

@@ -7,7 +7,7 @@ use commonware_cryptography::ed25519::PrivateKey;
 use pool::PoolConfig;
 use types::{Genesis, ValidatorKey};
 
-use crate::Join;
+use crate::{Join, retention::Windows};
 
 /// Another node of the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Config {
     pub peers: Vec<Peer>,
     /// Folder of the chain store.
     pub chain_folder: PathBuf,
+    /// Folder of divergence reports; made when there is one.
+    pub report_folder: PathBuf,
     /// Settings of the chain store.
     pub chain_options: ChainOptions,
     /// Start of the names of all partitions in the runtime's storage.
@@ -40,6 +42,11 @@ pub struct Config {
     pub worker_threads: NonZeroUsize,
     /// Page cache shared by all stores of the ledger, pages of 4 KiB.
     pub cache_pages: NonZeroUsize,
+    /// Folder in which the runtime keeps its partitions, where there is one: what is given up of
+    /// the library's stores is removed there, or moved beside it where it is damaged.
+    pub storage_folder: Option<PathBuf>,
+    /// How many blocks the library's stores keep.
+    pub windows: Windows,
     /// How a node with an empty folder comes to the present.
     pub join: Join,
     /// Whether peers may have private or loopback addresses.

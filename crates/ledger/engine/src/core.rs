@@ -9,13 +9,18 @@ use chain::{ChainStore, OldValue};
 use commonware_parallel::{Rayon, Strategy as _};
 use commonware_runtime::Clock;
 use consensus::ConsensusBlock;
-use execution::{BlockExecutor, BlockOutcome, BuildTime, DriveError, Workers, drive};
+use execution::{
+    AccessPatterns, BlockExecutor, BlockOutcome, BuildTime, DriveError, Workers, drive,
+};
 use ledger_api::LedgerError;
 use pool::Pool;
 use state::{StateError, StateKey, StateReader, StateValue};
 use types::{Genesis, Namespace};
 
-use crate::{executed::ExecutedBlocks, head::HeadSignal, joining::Joining, latest::Latest};
+use crate::{
+    divergence::Divergences, executed::ExecutedBlocks, head::HeadSignal, joining::Joining,
+    latest::Latest,
+};
 
 /// Shared parts. Nothing here depends on the runtime.
 pub(crate) struct Core {
@@ -25,10 +30,12 @@ pub(crate) struct Core {
     pub(crate) chain: ChainStore,
     pub(crate) pool: Arc<Pool>,
     pub(crate) executed: ExecutedBlocks,
+    pub(crate) patterns: Arc<AccessPatterns>,
     pub(crate) head: HeadSignal,
     pub(crate) latest: Latest,
     pub(crate) strategy: Rayon,
     pub(crate) joining: Joining,
+    pub(crate) divergences: Divergences,
 }
 
 impl Core {
@@ -44,6 +51,7 @@ impl Core {
     ) -> Result<BlockOutcome, DriveError> {
         let workers =
             WorkerPool { strategy: &self.strategy, size, clock, started: clock.current() };
+        let executor = executor.with_patterns(Arc::clone(&self.patterns));
         drive(executor, reader, &workers, time).await
     }
 

@@ -12,12 +12,14 @@
 #![recursion_limit = "512"]
 
 mod application;
+mod archives;
 mod backfill;
 mod building;
 mod certificates;
 mod config;
 mod connected;
 mod core;
+mod divergence;
 mod evidence;
 mod executed;
 mod handle;
@@ -26,9 +28,11 @@ mod history;
 mod joining;
 mod latest;
 mod network;
+mod observers;
 mod retention;
 mod start;
 mod status;
+mod stores;
 mod syncing;
 mod validators;
 mod verifying;
@@ -37,4 +41,5 @@ mod work;
 pub use config::{Config, Peer};
 pub use joining::{Join, REPLAY_BLOCKS_MAX};
 pub use network::{Mesh, channel, message_bytes_max, quota};
-pub use start::{Running, Runtime, StartError, start, start_on};
+pub use retention::Windows;
+pub use start::{Running, Runtime, StartError, Stopped, start, start_on};

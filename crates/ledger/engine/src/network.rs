@@ -144,6 +144,12 @@ pub(crate) fn open<E: Runtime>(context: &E, config: &Config, namespace: &[u8]) -
     mesh
 }
 
+/// Nodes in one set of peers, with this one.
+fn peers_max(config: &Config) -> std::num::NonZeroUsize {
+    let peers_max = usize::try_from(config.genesis.parameters.peers_max).unwrap_or(usize::MAX);
+    std::num::NonZeroUsize::new(peers_max).unwrap_or(NZUsize!(4))
+}
+
 fn settings_of(config: &Config, namespace: &[u8]) -> lookup::Config<Handshake> {
     let handshake = Cups::new(
         Sake {
@@ -154,13 +160,11 @@ fn settings_of(config: &Config, namespace: &[u8]) -> lookup::Config<Handshake> {
         },
         cups::Version::V1,
     );
-    let peers_max = usize::try_from(config.genesis.parameters.peers_max).unwrap_or(usize::MAX);
-    let peers_max = std::num::NonZeroUsize::new(peers_max).unwrap_or(NZUsize!(4));
     let mut settings = lookup::Config::local(
         handshake,
         namespace,
         config.listen,
-        peers_max,
+        peers_max(config),
         message_bytes_max(),
         MAILBOX_MAX,
     );
@@ -170,56 +174,107 @@ fn settings_of(config: &Config, namespace: &[u8]) -> lookup::Config<Handshake> {
 }
 
 /// Tells the network whom to stay connected to: the validators of the epoch and, beside them,
-/// every other configured node.
+/// every other configured node and every observer registered on chain. Nobody else can connect.
+///
+/// Nodes beside the validators are accepted, never dialled. An operator's configuration says more
+/// about a key's address than the chain.
 pub struct TrackedPeers {
     network: Peers,
-    addresses: BTreeMap<ValidatorKey, SocketAddr>,
+    configured: BTreeMap<ValidatorKey, SocketAddr>,
+    observers: BTreeMap<ValidatorKey, SocketAddr>,
     own_key: ValidatorKey,
     /// The network takes each epoch once; a node that looks for the network names epoch 0 before
     /// consensus does.
-    newest: Option<Epoch>,
+    newest: Option<(Epoch, ValidatorSet)>,
+    /// Sets named to the network so far: the next one's number.
+    named: u64,
+    /// Other nodes that one set may have; the network ends the process beyond it.
+    others_max: usize,
 }
 
 impl TrackedPeers {
     pub(crate) fn new(network: Peers, config: &Config) -> Self {
-        let addresses = config.peers.iter().map(|peer| (peer.key, peer.address)).collect();
+        let configured = config.peers.iter().map(|peer| (peer.key, peer.address)).collect();
         let own_key = validator_key(&config.identity.public_key());
-        Self { network, addresses, own_key, newest: None }
+        Self {
+            network,
+            configured,
+            observers: BTreeMap::new(),
+            own_key,
+            newest: None,
+            named: 0,
+            others_max: peers_max(config).get().saturating_sub(1),
+        }
     }
 
-    fn addressed(
-        &self,
-        keys: impl Iterator<Item = ValidatorKey>,
-    ) -> Result<Map<PublicKey, Address>, KeyError> {
-        let mut known = Vec::new();
-        for key in keys {
-            match self.addresses.get(&key) {
-                Some(address) => known.push((public_key(&key)?, Address::Symmetric(*address))),
-                None if key == self.own_key => {}
-                None => tracing::warn!(%key, "no address is configured for a validator"),
+    fn address(&self, key: &ValidatorKey) -> Option<SocketAddr> {
+        self.configured.get(key).or_else(|| self.observers.get(key)).copied()
+    }
+
+    /// Names the present set to the network.
+    fn name(&mut self) {
+        let Some((epoch, validators)) = &self.newest else { return };
+        let mut room = self.others_max;
+        let primary = self.addressed(validators.keys().iter(), &mut room);
+        let others = self.configured.keys().chain(self.observers.keys());
+        let secondary =
+            self.addressed(others.filter(|key| !validators.keys().contains(key)), &mut room);
+        match (primary, secondary) {
+            (Ok(primary), Ok(secondary)) => {
+                self.network.track(self.named, AddressableTrackedPeers::new(primary, secondary));
+                self.named = self.named.saturating_add(1);
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(%epoch, %error, "a node's key is no curve point");
             }
         }
-        Ok(Map::from_iter_dedup(known))
+    }
+
+    /// Those of `keys` with an address, other than this node, at most `room`, which shrinks by them.
+    fn addressed<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a ValidatorKey>,
+        room: &mut usize,
+    ) -> Result<Map<PublicKey, Address>, KeyError> {
+        let mut known = BTreeMap::new();
+        for key in keys.filter(|key| **key != self.own_key) {
+            let Some(address) = self.address(key) else {
+                tracing::warn!(%key, "no address is known for a validator");
+                continue;
+            };
+            if known.len() >= *room && !known.contains_key(key) {
+                tracing::warn!(%key, "not connected: more nodes than peers_max in the genesis file");
+                continue;
+            }
+            known.insert(*key, address);
+        }
+        *room = room.saturating_sub(known.len());
+        let peers: Result<Vec<_>, KeyError> = known
+            .iter()
+            .map(|(key, address)| Ok((public_key(key)?, Address::Symmetric(*address))))
+            .collect();
+        Ok(Map::from_iter_dedup(peers?))
     }
 }
 
 impl PeerSets for TrackedPeers {
     fn track(&mut self, epoch: Epoch, validators: &ValidatorSet) {
-        if self.newest >= Some(epoch) {
+        if self.newest.as_ref().is_some_and(|(newest, _)| *newest >= epoch) {
             return;
         }
-        self.newest = Some(epoch);
-        let others: Vec<ValidatorKey> =
-            self.addresses.keys().filter(|key| !validators.keys().contains(key)).copied().collect();
-        let primary = self.addressed(validators.keys().iter().copied());
-        let secondary = self.addressed(others.into_iter());
-        match (primary, secondary) {
-            (Ok(primary), Ok(secondary)) => {
-                let peers = AddressableTrackedPeers::new(primary, secondary);
-                self.network.track(epoch.get(), peers);
-            }
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::error!(%epoch, %error, "a node's key is no curve point");
+        self.newest = Some((epoch, validators.clone()));
+        self.name();
+    }
+
+    fn observe(&mut self, observers: &[(ValidatorKey, SocketAddr)]) {
+        let before = std::mem::take(&mut self.observers);
+        self.observers = observers.iter().copied().collect();
+        let removed = before.keys().any(|key| !self.observers.contains_key(key));
+        self.name();
+        if removed {
+            // The network keeps the members of several sets: the older ones must go.
+            for _ in 1..TRACKED_SETS.get() {
+                self.name();
             }
         }
     }

@@ -12,12 +12,14 @@ use commonware_consensus::{
     marshal::{core::Actor as MarshalActor, resolver::p2p as backfill, standard::Deferred},
     types::{FixedEpocher, Height},
 };
-use commonware_cryptography::{Digested, Digestible as _};
+use commonware_cryptography::{Digested, Digestible as _, Signer as _};
 use commonware_glue::stateful::{Stateful, SyncPlan, db::DatabaseSet};
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Rayon;
 use commonware_runtime::{
-    Clock, Handle, Metrics, Network, Resolver, Spawner, Storage, Strategizer, Supervisor,
+    Clock, Error as RuntimeError, Handle, Metrics, Network, Resolver, Spawner, Storage,
+    Strategizer, Supervisor,
+    telemetry::metrics::{GaugeExt as _, MetricsExt as _},
 };
 use consensus::{
     BlockError, ConsensusBlock, EpochSchemes, Finalization, KeyError, Marshal, PeerSets, PublicKey,
@@ -28,6 +30,7 @@ use consensus::{
     validator_key,
 };
 use execution::{InvalidBlock, check_genesis, validate::TransactionRules};
+use futures::future::{BoxFuture, Either, select};
 use ledger_api::{Head, Ledger};
 use pool::{
     Admission, Pool,
@@ -37,22 +40,26 @@ use rand_core::CryptoRng;
 use state::qmdb::{Databases, empty_commitment};
 use types::{Genesis, GenesisError, Namespace};
 
+pub(crate) use self::parts::PAGE_BYTES;
 use self::parts::Parts;
 use crate::{
-    Config,
+    Config, Join,
     application::{App, head_of},
     backfill as older_blocks, certificates,
     connected::{connected_peers, exposition},
     core::Core,
+    divergence::{self, Divergences},
     evidence,
     executed::ExecutedBlocks,
     handle::LedgerHandle,
     head::HeadSignal,
     history::{self, History},
-    joining::{self, Joining},
+    joining::{self, Joiner, Joining, LeftBehind, Scout},
     latest::Latest,
     network::{self, Mesh},
+    observers::{self, SharedPeers},
     status::{TipReporter, Watched},
+    stores::{Step, Stores},
     syncing,
     validators::StateValidators,
     work::LedgerWork,
@@ -112,9 +119,51 @@ pub enum StartError {
         /// Hash of the file's block 0.
         expected: String,
     },
+    /// This node is to execute every block, and nobody has the next one.
+    #[error("{}", peers_pruned(*next, *tip))]
+    PeersPruned {
+        /// The block that this node needs.
+        next: u64,
+        /// The newest block that peers prove.
+        tip: u64,
+    },
     /// A consensus store does not open.
     #[error("consensus store: {0}")]
     Store(String),
+}
+
+/// Why a running ledger stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// Consensus cannot go on.
+    #[error(transparent)]
+    Consensus(#[from] OrchestratorError),
+    /// The state must be fetched anew, which a start does by itself.
+    #[error(
+        "no peer keeps block {next} any more, the network is at block {tip}; start this node again: \
+         it fetches the present state and keeps its blocks"
+    )]
+    LeftBehind {
+        /// The block that this node needs.
+        next: u64,
+        /// The newest block that peers prove.
+        tip: u64,
+    },
+    /// As [`StartError::PeersPruned`].
+    #[error("{}", peers_pruned(*next, *tip))]
+    PeersPruned {
+        /// The block that this node needs.
+        next: u64,
+        /// The newest block that peers prove.
+        tip: u64,
+    },
+}
+
+fn peers_pruned(next: u64, tip: u64) -> String {
+    format!(
+        "join is `replay`, and no peer retains block {next} (the network is at block {tip}); set \
+         join to `auto`, or connect a peer with retained_blocks = \"all\""
+    )
 }
 
 /// A running ledger.
@@ -122,7 +171,7 @@ pub struct Running {
     /// Read and submit handle.
     pub ledger: Arc<dyn Ledger>,
     /// Ends when consensus ends: with the runtime, or with the reason why this node cannot go on.
-    pub consensus: Handle<Result<(), OrchestratorError>>,
+    pub consensus: BoxFuture<'static, Result<Result<(), Stopped>, RuntimeError>>,
     /// Library metrics in OpenMetrics text format, at most a second old.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Height of the first block that this node executed and applied since it was started.
@@ -158,33 +207,44 @@ where
     B: Blocker<PublicKey = PublicKey>,
     P: PeerSets,
 {
-    let Mesh { history, provider: peers, blocker, mut peer_sets, .. } = mesh;
+    let Mesh { history, provider: peers, blocker, peer_sets, .. } = mesh;
+    let mut peer_sets = SharedPeers::new(peer_sets);
     let (votes, certificates, resolver) = (mesh.votes, mesh.certificates, mesh.resolver);
     let (backfill, blocks) = (mesh.backfill, mesh.blocks);
     let (state_sync, transactions) = (mesh.state_sync, mesh.transactions);
     let ends = Ends { votes, certificates, resolver, backfill, blocks, state_sync, transactions };
 
     let strategy = context.child("workers").strategy(config.worker_threads);
-    let parts = Parts::new(&config, &strategy);
-    let plan = SyncPlan::init(context.child("plan"), parts.prefix.clone()).await;
-    joining::discard_unfinished(&plan, &config.chain_folder)?;
-    let core = open_core(&config, strategy)?;
+    let mut stores = Stores::open(&context, &config).await?;
+    stores.repair(&context).await?;
+    stores.begin(&context, Step::Plan).await?;
+    let plan = SyncPlan::init(context.child("plan"), stores.prefix()).await;
+    let (core, reports) = open_core(&config, strategy)?;
+    let writing = divergence::keep(core.divergences.clone(), reports, core.strategy.clone());
+    context.child("divergence").spawn(move |_| writing);
     let schemes = EpochSchemes::new(core.namespace, config.identity.clone());
+    let bound = orchestrator::kept_bound(&context, stores.journal_prefix()).await;
+    if let Some(until) = bound.map_err(|error| StartError::Store(error.to_string()))? {
+        schemes.abstention().begin(until);
+    }
 
     // A node with an empty folder finds out where the network is.
     let oracle = (peers.clone(), blocker.clone());
-    let history = history::start(&context, &core, &parts.public_key, oracle, history);
-    let (plan, joined_with) = Box::pin(joining::prepare(
-        &context,
-        &core,
-        &config,
-        &schemes,
-        plan,
-        &history,
-        &mut peer_sets,
-    ))
-    .await?;
-    let opened = Opened { config, parts, core, schemes, history, plan, joined_with };
+    let public_key = config.identity.public_key();
+    let history = history::start(&context, &core, &public_key, oracle, history);
+    let joiner = Joiner {
+        context: &context,
+        core: &core,
+        config: &config,
+        schemes: &schemes,
+        history: &history,
+    };
+    stores.begin(&context, Step::Asking).await?;
+    let prepared = Box::pin(joiner.prepare(&mut stores, plan, &mut peer_sets)).await;
+    let (plan, joined_with) = prepared?;
+    let scout = joiner.scout()?;
+    let parts = Parts::new(&config, &core.strategy, stores.prefix());
+    let opened = Opened { config, parts, stores, core, schemes, history, plan, joined_with, scout };
     Box::pin(assemble(context, opened, (peers, blocker, peer_sets), ends)).await
 }
 
@@ -203,11 +263,13 @@ struct Ends<S, R> {
 struct Opened<E: Runtime> {
     config: Config,
     parts: Parts,
+    stores: Stores,
     core: Arc<Core>,
     schemes: EpochSchemes,
     history: History,
     plan: SyncPlan<E, StrictScheme, Variant>,
     joined_with: Option<Finalization>,
+    scout: Scout,
 }
 
 /// Puts the parts together and starts them.
@@ -223,9 +285,9 @@ where
     R: Receiver<PublicKey = PublicKey>,
     O: Provider<PublicKey = PublicKey>,
     B: Blocker<PublicKey = PublicKey>,
-    P: PeerSets,
+    P: PeerSets + Clone,
 {
-    let Opened { config, parts, core, schemes, history, plan, joined_with } = opened;
+    let Opened { config, parts, stores, core, schemes, history, plan, joined_with, scout } = opened;
     let own_key = validator_key(&parts.public_key);
     let strategy = core.strategy.clone();
 
@@ -235,17 +297,13 @@ where
     let (broadcast, buffer) =
         buffered::Engine::new(context.child("broadcast"), parts.broadcast(&peers));
     broadcast.start(mesh.blocks);
+    stores.begin(&context, Step::Archives).await?;
     let completed = plan.completed();
-    let genesis_block = core.genesis_block.clone();
-    let genesis_digest = genesis_block.digest();
     let (marshal_actor, marshal, floor) = MarshalActor::<_, Variant, _, _, _, _, _>::init(
         context.child("marshal"),
-        parts.finalizations(context.child("finalizations")).await?,
-        parts.archive(context.child("blocks"), "blocks", ()).await?,
-        parts.marshal(
-            &schemes,
-            plan.marshal_start(Digested::precomputed(genesis_block, genesis_digest)),
-        ),
+        parts.certificates(&context, &core, &schemes).await?,
+        parts.blocks(&context, &core).await?,
+        parts.marshal(&schemes, plan.marshal_start(genesis_of(&core))),
     )
     .await;
 
@@ -279,6 +337,7 @@ where
         marshal.clone(),
         parts.epocher.clone(),
     );
+    let observers = observers::follow(Arc::clone(&core), peer_sets.clone());
     let (orchestrator, epoch_boundaries) = orchestrator::Actor::new(
         context.child("epochs"),
         orchestrator::Config {
@@ -293,7 +352,7 @@ where
             epocher: parts.epocher,
             timeouts: Timeouts::new(&config.genesis.parameters),
             joined_with: joined_with.clone(),
-            partition_prefix: parts.prefix,
+            partition_prefix: stores.journal_prefix().to_owned(),
             page_cache: parts.cache,
         },
     );
@@ -305,6 +364,7 @@ where
         buffer,
         backfill_resolver,
     );
+    stores.begin(&context, Step::opening(joined_with.is_some())).await?;
     stateful_actor.start();
 
     let past = Past::new(&context, &core, marshal, &schemes, history);
@@ -316,13 +376,17 @@ where
         // What the databases hold is what users may see from the first moment. They open at the
         // later of these two heights.
         let databases = stateful.subscribe_databases().await;
+        stores.begin(&context, Step::Running).await?;
         let opened = completed.max(processed).map_or(0, Height::get);
         joining::anchor::reach(&core, &past.marshal, opened).await?;
         show_stored_head(&core, opened)?;
         core.latest.open(databases);
         past.keep();
     }
+    context.child("observers").spawn(move |_| observers);
     let consensus = orchestrator.start(mesh.votes, mesh.certificates, mesh.resolver);
+    note_first_block(&context, &core, &stores);
+    let consensus = supervised(&context, consensus, scout, (&stores, config.join));
     let admission = start_gossip(&context, &core, blocker, mesh.transactions);
 
     let metrics_context = context.child("exposition");
@@ -332,6 +396,47 @@ where
     let first_applied = Arc::new(move || applied.joining.first_applied());
     let ledger = LedgerHandle { core, admission, schemes, observed, own_key, connected };
     Ok(Running { ledger: Arc::new(ledger), consensus, metrics, first_applied })
+}
+
+/// A new block shows that nothing is wrong with the stores that were opened.
+fn note_first_block<E: Runtime>(context: &E, core: &Core, stores: &Stores) {
+    let (stores, arrived) = (stores.clone(), core.head.beyond(core.head.get().number));
+    context.child("first_block").spawn(move |context| async move {
+        arrived.await;
+        stores.came_up(&context).await;
+    });
+}
+
+/// Ends with consensus, or when this node turns out to follow in vain.
+fn supervised<E: Runtime>(
+    context: &E,
+    consensus: Handle<Result<(), OrchestratorError>>,
+    scout: Scout,
+    (stores, join): (&Stores, Join),
+) -> BoxFuture<'static, Result<Result<(), Stopped>, RuntimeError>> {
+    let left_behind = scout.watch(context.child("left_behind"));
+    let given_up = context.gauge(
+        "store_sets_given_up",
+        "sets of state and consensus stores that were damaged or too old, since the folder was made",
+    );
+    let _ = given_up.try_set(stores.number());
+    Box::pin(async move {
+        // The metric lives as long as the ledger.
+        let _given_up = given_up;
+        match select(consensus, Box::pin(left_behind)).await {
+            Either::Left((ended, _)) => ended.map(|result| result.map_err(Stopped::from)),
+            Either::Right((LeftBehind { next, tip }, _)) if join == Join::Replay => {
+                Ok(Err(Stopped::PeersPruned { next, tip }))
+            }
+            Either::Right((LeftBehind { next, tip }, _)) => {
+                Ok(Err(Stopped::LeftBehind { next, tip }))
+            }
+        }
+    })
+}
+
+fn genesis_of(core: &Core) -> Digested<ConsensusBlock> {
+    Digested::precomputed(core.genesis_block.clone(), core.genesis_block.digest())
 }
 
 /// The tasks that complete the chain store behind the head, before they start.
@@ -372,7 +477,10 @@ impl<E: Runtime> Past<E> {
     }
 }
 
-fn open_core(config: &Config, strategy: Rayon) -> Result<Arc<Core>, StartError> {
+fn open_core(
+    config: &Config,
+    strategy: Rayon,
+) -> Result<(Arc<Core>, divergence::Waiting), StartError> {
     config.genesis.check()?;
     check_genesis(&config.genesis)?;
     let genesis_block = ConsensusBlock::new(config.genesis.block(empty_commitment())?)?;
@@ -390,25 +498,35 @@ fn open_core(config: &Config, strategy: Rayon) -> Result<Arc<Core>, StartError> 
         None => {
             chain.append(&FinalizedBlock {
                 block: Arc::new(genesis_block.block().clone()),
-                receipts: Vec::new(),
-                senders: Vec::new(),
+                receipts: Arc::default(),
+                senders: Arc::default(),
             })?;
             chain.persist()?;
         }
     }
     let rules = TransactionRules::from_genesis(&config.genesis);
-    Ok(Arc::new(Core {
+    let genesis = Arc::new(config.genesis.clone());
+    let (divergences, reports) = Divergences::new(
+        Arc::clone(&genesis),
+        genesis_block.hash(),
+        validator_key(&config.identity.public_key()),
+        config.report_folder.clone(),
+    );
+    let core = Core {
         namespace: namespace(&config.genesis, genesis_block.hash()),
-        genesis: Arc::new(config.genesis.clone()),
+        genesis,
         head: HeadSignal::new(head_of(&genesis_block)),
         genesis_block,
         chain,
         pool: Arc::new(Pool::new(config.pool, rules)),
         executed: ExecutedBlocks::default(),
+        patterns: Arc::default(),
         latest: Latest::default(),
         strategy,
         joining: Joining::default(),
-    }))
+        divergences,
+    };
+    Ok((Arc::new(core), reports))
 }
 
 fn namespace(genesis: &Genesis, genesis_hash: B256) -> Namespace {

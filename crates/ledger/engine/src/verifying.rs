@@ -9,7 +9,7 @@ use commonware_parallel::Strategy as _;
 use consensus::{ConsensusBlock, settings};
 use execution::{BlockEnvironment, BlockExecutor, BlockOutcome, DriveError, Mode, rules};
 use state::qmdb::{ApplyError, BatchReader, Batches, Sealed, apply_diff, commitment};
-use types::{Transaction, TransactionError};
+use types::{Receipt, Transaction, TransactionError};
 
 use crate::{Runtime, application::App, executed::Executed};
 
@@ -24,6 +24,31 @@ pub(crate) enum Refused {
     Execute(#[from] DriveError),
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// A rule broken by what was executed, with the receipts that this node got.
+    #[error("{rule}")]
+    Executed { rule: Box<Refused>, receipts: Arc<Vec<Receipt>> },
+}
+
+impl Refused {
+    /// The rule itself.
+    pub(crate) fn rule(&self) -> &Self {
+        match self {
+            Self::Executed { rule, .. } => rule,
+            rule => rule,
+        }
+    }
+
+    /// This node's receipts, where it came to have them.
+    pub(crate) fn receipts(&self) -> &[Receipt] {
+        match self {
+            Self::Executed { receipts, .. } => receipts,
+            _ => &[],
+        }
+    }
+
+    fn executed(self, outcome: &BlockOutcome) -> Self {
+        Self::Executed { rule: Box::new(self), receipts: Arc::clone(&outcome.receipts) }
+    }
 }
 
 fn equal<T: PartialEq + std::fmt::Display>(
@@ -90,7 +115,23 @@ impl App {
         );
         let reader = BatchReader::<E>(&batches);
         let outcome = self.core.execute(executor, transactions.len(), &reader, clock, None).await?;
-        check_outcome(block, &outcome)?;
+        let compared = self.compare(block, &outcome, batches).await;
+        let sealed = compared.map_err(|rule| rule.executed(&outcome))?;
+        let executed =
+            Executed { number: block.number(), parent: header.parent_hash, transactions, outcome };
+        self.core.executed.insert(block.hash(), executed);
+        Ok(sealed)
+    }
+
+    /// Compares everything that a block commits to with what its execution gave.
+    async fn compare<E: Runtime>(
+        &self,
+        block: &ConsensusBlock,
+        outcome: &BlockOutcome,
+        batches: Batches<E>,
+    ) -> Result<Sealed<E>, Refused> {
+        let header = block.header();
+        check_outcome(block, outcome)?;
         let sealed = apply_diff::<E>(batches, &outcome.diff).await?;
         let state = commitment::<E>(&sealed);
         equal("stateRoot", state.state_root(), header.state_root)?;
@@ -101,9 +142,6 @@ impl App {
                 found: format!("{:?}", block.extension().state),
             });
         }
-        let executed =
-            Executed { number: block.number(), parent: header.parent_hash, transactions, outcome };
-        self.core.executed.insert(block.hash(), executed);
         Ok(sealed)
     }
 

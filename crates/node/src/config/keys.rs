@@ -89,8 +89,8 @@ pub const CONFIG_KEYS: &[ConfigKey] = &[
         "retained_blocks",
         "\"all\"",
         "blocks, 1000 to 1000000000, or \"all\"",
-        "How many blocks keep transactions, receipts and logs; older ones are deleted while the node runs. Headers, certificates and validator sets stay for ever. A number also bounds what a peer that is behind can fetch from this node.",
-        "保留多少个区块的交易、收据和日志；更早的在节点运行中删除。区块头、证书和验证者集合永久保留。设为数字时，落后的节点能从本节点获取的区块也受此限制。",
+        "How many blocks keep transactions, receipts and logs; older ones are deleted while the node runs. Headers, certificates and validator sets stay for ever. A number also bounds what a peer that is behind can fetch from this node; one that is further behind fetches the state.",
+        "保留多少个区块的交易、收据和日志；更早的在节点运行中删除。区块头、证书和验证者集合永久保留。设为数字时，落后的节点能从本节点获取的区块也受此限制；更落后的节点获取状态。",
     ),
     key(
         "join",
@@ -152,8 +152,8 @@ pub const CONFIG_KEYS: &[ConfigKey] = &[
         "rpc.connections_max",
         "2048",
         "connections, 1 to 65536",
-        "Connections at one time; further ones are closed at once.",
-        "同时连接数上限；超出的连接立即关闭。",
+        "Connections at one time. When all are taken, the one that was not answered for the longest time is closed for a new one; where all were answered just now, the new one is closed.",
+        "同时连接数上限。占满时，关闭最久没有得到应答的连接让给新连接；若都刚得到应答，则关闭新连接。",
     ),
     key(
         "rpc.requests_max",

@@ -2,9 +2,9 @@
 
 use commonware_actor::mailbox;
 use commonware_consensus::{
-    CertifiableAutomaton, Heightable as _, Relay, Reporter,
+    CertifiableAutomaton, CertifiableBlock as _, Heightable as _, Relay, Reporter,
     simplex::{self, Floor, ForwardPolicy, Plan, SkipBudget, SkipPolicy},
-    types::{Epoch, FixedEpocher},
+    types::{Epoch, FixedEpocher, Round, View},
 };
 use commonware_cryptography::Digestible as _;
 use commonware_macros::{select, select_loop};
@@ -18,7 +18,7 @@ use commonware_runtime::{
 };
 use commonware_utils::{Acknowledgement as _, NZDuration, vec::NonEmptyVec};
 use rand_core::CryptoRng;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 use types::ValidatorSet;
 
 use super::{
@@ -26,6 +26,7 @@ use super::{
     channels::Channels,
     floor,
     ingress::Finalized,
+    journals::{self, Journal},
     state::{Current, Position},
 };
 use crate::{
@@ -108,6 +109,14 @@ pub enum OrchestratorError {
     /// The network is gone.
     #[error("the network closed in epoch {0}")]
     NetworkClosed(u64),
+    /// What this node signed before cannot be looked up.
+    #[error("journal of votes of epoch {epoch}: {cause}")]
+    Journal {
+        /// The epoch.
+        epoch: u64,
+        /// What the storage said.
+        cause: String,
+    },
     /// The engine failed, for instance because the disk is full.
     #[error("the consensus engine of epoch {0} failed")]
     EngineFailed(u64),
@@ -262,6 +271,7 @@ where
         channels: &mut Channels<S>,
     ) -> Result<Option<Running>, OrchestratorError> {
         let Finalized { block, acknowledgement } = finalized;
+        self.end_abstention(block.inner().context().round).await;
         let next = match running.current.position(block.height()) {
             Position::Inside => None,
             Position::Boundary => {
@@ -310,7 +320,7 @@ where
             .map_err(|source| OrchestratorError::Set { epoch: number, source })?;
         self.check_floor(number, &floor, &scheme)?;
         self.config.peers.track(epoch, &set);
-        self.remove_old_journal(number).await;
+        self.prepare_journal(number).await?;
         let engine = simplex::Engine::new(
             self.context.child("simplex").with_attribute("epoch", number),
             self.engine_config(epoch, (*scheme).clone(), floor),
@@ -379,16 +389,37 @@ where
     }
 
     fn journal_partition(&self, epoch: u64) -> String {
-        format!("{}-votes-{epoch}", self.config.partition_prefix)
+        journals::partition(&self.config.partition_prefix, epoch)
     }
 
-    async fn remove_old_journal(&mut self, epoch: u64) {
-        let Some(old) = epoch.checked_sub(settings::VOTE_JOURNALS_KEPT) else {
+    /// A node that has lost what it signed in the epoch signs nothing more in it.
+    async fn prepare_journal(&mut self, epoch: u64) -> Result<(), OrchestratorError> {
+        let prefix = &self.config.partition_prefix;
+        let failed = |error| OrchestratorError::Journal { epoch, cause: format!("{error}") };
+        let storage = self.context.as_present();
+        let page_bytes = self.config.page_cache.page_size();
+        if journals::enter(storage, prefix, epoch, page_bytes).await.map_err(failed)?
+            == Journal::Whole
+        {
+            return Ok(());
+        }
+        warn!(epoch, "the journal of votes is lost, this node abstains until the next epoch");
+        let until = Round::new(Epoch::new(epoch), View::new(u64::MAX));
+        journals::keep_bound(storage, prefix, until).await.map_err(failed)?;
+        self.config.schemes.abstention().begin(until);
+        Ok(())
+    }
+
+    /// Ends an abstention once a block is final beyond its bound.
+    async fn end_abstention(&mut self, round: Round) {
+        if !self.config.schemes.abstention().finalized(round) {
             return;
-        };
-        // Missing where this node did not take part in that epoch.
-        if let Err(error) = self.context.remove(&self.journal_partition(old), None).await {
-            debug!(epoch = old, %error, "no vote journal removed");
+        }
+        info!(%round, "nothing that this node signed before can matter any more, it votes again");
+        let prefix = &self.config.partition_prefix;
+        if let Err(error) = journals::forget_bounds(self.context.as_present(), prefix).await {
+            // The bound is passed: after a restart the next final block ends the abstention.
+            debug!(%error, "the bound of the abstention is not removed");
         }
     }
 

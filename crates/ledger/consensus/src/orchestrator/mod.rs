@@ -34,7 +34,9 @@
 //!
 //! Each engine journals its votes in a partition of its own, `{prefix}-votes-{epoch}`. Journals
 //! are removed [`VOTE_JOURNALS_KEPT`](crate::settings::VOTE_JOURNALS_KEPT) epochs later, when no
-//! restart can return to them.
+//! restart can return to them. `{prefix}-entered` says which epochs have one; a node that finds a
+//! journal lost abstains for the rest of its epoch, see [`Abstention`](crate::abstention).
+//! `{prefix}-abstains` keeps the bound over restarts.
 //!
 //! [`EpochSchemes`]: crate::EpochSchemes
 
@@ -42,15 +44,17 @@ mod actor;
 mod channels;
 mod floor;
 mod ingress;
+mod journals;
 mod state;
 
-use std::future::Future;
+use std::{future::Future, net::SocketAddr};
 
 use commonware_consensus::types::{Epoch, FixedEpocher, Height};
-use types::ValidatorSet;
+use types::{ValidatorKey, ValidatorSet};
 
 pub use actor::{Actor, Config, OrchestratorError};
 pub use ingress::Mailbox;
+pub use journals::{is_new, keep_bound, kept_bound};
 
 /// The epoch in which a node starts that has processed the blocks up to `processed`, and the block
 /// that decided its validators. `None` where heights run out.
@@ -86,4 +90,9 @@ pub trait PeerSets: Send + 'static {
     /// order. The implementation adds observers and addresses and keeps the sets before it for as
     /// long as its network tracks several.
     fn track(&mut self, epoch: Epoch, validators: &ValidatorSet);
+
+    /// `observers` may connect as well from now on, and whoever was among them before and is not any
+    /// more may not. Called once per change of the list, with keys and addresses. Networks that know
+    /// their nodes beforehand have nothing to do.
+    fn observe(&mut self, _observers: &[(ValidatorKey, SocketAddr)]) {}
 }

@@ -39,27 +39,28 @@ pub(crate) async fn before(core: &Core, number: u64) -> Result<(), StartError> {
     }
 }
 
-/// Finds the block whose state the fetched databases hold and begins the chain there, unless a
-/// block was applied on it meanwhile. Its header must commit to the very roots of the databases,
-/// those of proofs included, which the library does not compare.
+/// Finds the block whose state the fetched databases hold, begins the chain there and answers its
+/// height; `None` where a block was applied on it meanwhile. Its header must commit to the very
+/// roots of the databases, those of proofs included, which the library does not compare.
 pub(crate) async fn settle<E: Runtime>(
     clock: &E,
     core: &Core,
     marshal: &Marshal,
     databases: &Databases<E>,
-) -> Result<(), StartError> {
+) -> Result<Option<u64>, StartError> {
     for _ in 0..ATTEMPTS_MAX {
         let found = committed(databases).await;
         // A block that is applied on the anchor brings the anchor along; its roots were compared.
-        if core.chain.head() > Some(0) {
-            return Ok(());
+        if core.joining.first_applied().is_some() {
+            return Ok(None);
         }
         let processed = marshal.get_processed().await.map_or(0, |found| found.height().get());
         let last = processed.saturating_add(PENDING_ACKNOWLEDGEMENTS_MAX.get() as u64 + 1);
         for height in processed.max(1)..=last {
             let block = marshal.get_block(Height::new(height)).await;
             if block.is_some_and(|block| block.inner().extension().state == found) {
-                return reach(core, marshal, height).await;
+                reach(core, marshal, height).await?;
+                return Ok(Some(height));
             }
         }
         clock.sleep(RETRY).await;
@@ -67,9 +68,8 @@ pub(crate) async fn settle<E: Runtime>(
     Err(StartError::Store("no final block commits to the state that peers sent".into()))
 }
 
-/// Shows the newest stored block to users.
-pub(crate) fn show(core: &Core) -> Result<(), StartError> {
-    let number = core.chain.head().unwrap_or_default();
+/// Shows a stored block to users.
+pub(crate) fn show(core: &Core, number: u64) -> Result<(), StartError> {
     if let Some((header, extension)) = core.chain.header(number)? {
         core.latest.begin_applying(number);
         core.head.publish(Head { number, hash: header.hash_slow(), time_ms: extension.time_ms });

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use commonware_consensus::types::Epoch;
+use commonware_consensus::types::{Epoch, Round, View};
 use commonware_runtime::Clock;
 use commonware_utils::{Faults as _, N3f1};
 use consensus::{
@@ -56,6 +56,17 @@ pub(super) struct Found {
     pub(super) height: u64,
 }
 
+/// What asking came to.
+pub(super) enum Decision {
+    /// Fetch the state at a block.
+    Join(Found),
+    /// Execute the chain from where this node is.
+    Replay {
+        /// Round of the newest block that peers prove, if there is one.
+        newest: Option<Round>,
+    },
+}
+
 /// What a peer proved in one round.
 struct Proved {
     /// Sets after the newest one known.
@@ -67,14 +78,13 @@ struct Proved {
 enum Outcome {
     /// The newest set was not the newest: ask on.
     Further,
-    Join(Found),
-    Replay,
+    Decided(Decision),
     Unanswered,
 }
 
 impl Discovery {
-    /// Asks until it is clear whether and where to join. `None`: execute the chain from block 1.
-    pub(super) async fn run(mut self, clock: &impl Clock, history: &History) -> Option<Found> {
+    /// Asks until it is clear whether and where to join.
+    pub(super) async fn run(mut self, clock: &impl Clock, history: &History) -> Decision {
         let started = clock.current();
         let founder = self.is_founder();
         let mut reported = started;
@@ -87,13 +97,12 @@ impl Discovery {
             let end = patience.map_or(round_end, |patience| patience.min(round_end));
             match self.round(clock, history, &mut asked, end).await {
                 Outcome::Further => {}
-                Outcome::Join(found) => return Some(found),
-                Outcome::Replay => return None,
+                Outcome::Decided(decision) => return decision,
                 Outcome::Unanswered => {
                     round = (round * 2).min(ROUND_MAX);
                     let now = clock.current();
                     if patience.is_some_and(|patience| now >= patience) {
-                        return None;
+                        return Decision::Replay { newest: None };
                     }
                     if now >= reported + REPORT {
                         reported = now;
@@ -182,14 +191,17 @@ impl Discovery {
             return None;
         }
         let best = tips.values().flatten().max_by_key(|tip| tip.header.number);
+        let newest = best.map(|tip| &tip.certificate);
+        let newest = newest.map(|made| Round::new(Epoch::new(made.epoch), View::new(made.view)));
         let Some(best) = best.filter(|tip| self.is_far(tip.header.number)) else {
-            return Some(Outcome::Replay);
+            return Some(Outcome::Decided(Decision::Replay { newest }));
         };
         let set = usize::try_from(best.certificate.epoch).ok().and_then(|at| self.sets.get(at))?;
         // It was verified with this set, so that it has this form.
         let floor = library_finalization(&best.certificate, set).ok()?;
         let height = best.header.number;
-        Some(Outcome::Join(Found { sets: self.sets.clone(), floor, height }))
+        let found = Found { sets: self.sets.clone(), floor, height };
+        Some(Outcome::Decided(Decision::Join(found)))
     }
 
     fn is_far(&self, height: u64) -> bool {
@@ -297,7 +309,10 @@ mod tests {
         assert!(asking.conclude(&nothing_from(&[1])).is_none());
         assert!(asking.conclude(&nothing_from(&[1, 20, 21, 22])).is_none(), "strangers");
         let two = asking.conclude(&nothing_from(&[1, 3]));
-        assert!(matches!(two, Some(Outcome::Replay)), "the network is only starting");
+        assert!(
+            matches!(two, Some(Outcome::Decided(Decision::Replay { newest: None }))),
+            "the network is only starting"
+        );
         let founder = discovery(Join::Auto, key(1));
         assert!(founder.conclude(&nothing_from(&[1, 2])).is_none(), "its own word does not count");
     }
@@ -306,7 +321,10 @@ mod tests {
     fn a_single_validator_waits_for_nobody() {
         let mut alone = discovery(Join::Auto, key(0));
         alone.sets = vec![ValidatorSet::new(vec![key(0)]).unwrap()];
-        assert!(matches!(alone.conclude(&nothing_from(&[])), Some(Outcome::Replay)));
+        assert!(matches!(
+            alone.conclude(&nothing_from(&[])),
+            Some(Outcome::Decided(Decision::Replay { newest: None }))
+        ));
         alone.own_key = key(9);
         assert!(alone.conclude(&nothing_from(&[])).is_none(), "another node waits for it");
     }

@@ -1,4 +1,5 @@
-//! Joining a running network with an empty folder.
+//! Joining a running network with an empty folder, or with one that is too old to follow
+//! ([`behind`]).
 //!
 //! 1. **Discovery** ([`discovery`]): from the genesis file to the validators of the newest epoch,
 //!    each set certified by the one before, then the best certificate among more of them than may
@@ -14,11 +15,18 @@
 //! # Crashes
 //!
 //! The library stores the certificate before anything else begins and a mark when the databases
-//! are complete. Without the mark, a restart begins again: the chain store is emptied and discovery
-//! runs. With it, and without an anchor yet, the anchor is the block at which the databases open.
+//! are complete. Without the mark, a restart runs discovery again; blocks that the chain store has
+//! stay. With it, and without an anchor yet, the anchor is the block at which the databases open.
 //! From then on the chain store knows what is missing.
+//!
+//! # Votes
+//!
+//! A node that has no journal of votes at all may be a validator that lost it. It abstains until a
+//! block is final beyond everything that its earlier self may have signed: see
+//! [`consensus::abstention`].
 
 pub(crate) mod anchor;
+mod behind;
 mod discovery;
 mod start;
 
@@ -32,7 +40,8 @@ use consensus::Marshal;
 use futures::future::{Either, select};
 use types::ValidatorSet;
 
-pub(crate) use start::{discard_unfinished, finish, prepare};
+pub(crate) use behind::{LeftBehind, Scout};
+pub(crate) use start::{Joiner, finish};
 
 use crate::{core::Core, history::History};
 
@@ -43,7 +52,7 @@ pub enum Join {
     /// else replay.
     #[default]
     Auto,
-    /// Executes every block from block 1. Needs a peer that has pruned nothing.
+    /// Executes every block from block 1. Needs a peer that retains all blocks.
     Replay,
     /// State sync, however short the chain is.
     StateSync,
@@ -77,8 +86,12 @@ impl Joining {
         Some(self.first_applied.load(Ordering::SeqCst)).filter(|number| *number > 0)
     }
 
-    fn set_syncing(&self, syncing: bool) {
-        self.syncing.store(syncing, Ordering::SeqCst);
+    fn begin_syncing(&self) {
+        self.syncing.store(true, Ordering::SeqCst);
+    }
+
+    fn end_syncing(&self) {
+        self.syncing.store(false, Ordering::SeqCst);
     }
 
     /// Called once each, before anything can be applied.

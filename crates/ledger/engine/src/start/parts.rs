@@ -1,6 +1,6 @@
 //! Settings of the library's parts, as this ledger has them.
 
-use std::{num, time::Duration};
+use std::{num, sync::Arc, time::Duration};
 
 use commonware_broadcast::buffered;
 use commonware_codec::Codec;
@@ -16,16 +16,22 @@ use commonware_runtime::buffer::paged::CacheRef;
 use commonware_storage::{archive::prunable, translator::EightCap};
 use commonware_utils::{NZDuration, NZU16, NZU64, NZUsize};
 use consensus::{
-    ConsensusBlock, Digest, EpochSchemes, Finalization, Marshal, PublicKey, StrictScheme, Variant,
-    settings,
+    ConsensusBlock, Digest, EpochSchemes, Marshal, PublicKey, StrictScheme, Variant, settings,
 };
 use state::qmdb::{StateConfig, database_config};
 
 use super::{Runtime, StartError};
-use crate::{Config, application::App, network::SYNC_OPERATIONS_MAX, retention};
+use crate::{
+    Config,
+    application::App,
+    archives::{StoredBlocks, StoredCertificates},
+    core::Core,
+    network::SYNC_OPERATIONS_MAX,
+    retention::Windows,
+};
 
 /// Bytes of one page of the shared cache.
-const PAGE_BYTES: num::NonZeroU16 = NZU16!(4_096);
+pub(crate) const PAGE_BYTES: num::NonZeroU16 = NZU16!(4_096);
 /// Write and replay buffers of the consensus stores, bytes.
 const BUFFER_BYTES: num::NonZeroUsize = NZUsize!(256 * 1024);
 /// Messages in the mailbox of each actor.
@@ -34,8 +40,6 @@ const MAILBOX_MAX: num::NonZeroUsize = NZUsize!(1_024);
 const BUFFERED_BLOCKS_MAX: usize = 32;
 /// Blocks fetched at a time to fill a gap.
 const REPAIR_BLOCKS_MAX: num::NonZeroUsize = NZUsize!(32);
-/// Blocks per section of the consensus archives.
-const SECTION_BLOCKS: num::NonZeroU64 = NZU64!(256);
 /// How long a peer may take to answer.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause before a request is repeated.
@@ -53,28 +57,27 @@ type MarshalConfig = marshal::Config<
 /// What the settings of all parts have in common.
 pub(super) struct Parts {
     pub(super) public_key: PublicKey,
-    /// First part of the names of all stores.
+    /// First part of the names of all stores but the journals of votes.
     pub(super) prefix: String,
     /// Pages of all stores.
     pub(super) cache: CacheRef,
     pub(super) strategy: Rayon,
     pub(super) epocher: FixedEpocher,
     /// What the archives and the logs of the state databases keep.
-    prune_config: Option<stateful::PruneConfig>,
+    windows: Windows,
+    epoch_blocks: u64,
 }
 
 impl Parts {
-    pub(super) fn new(config: &Config, strategy: &Rayon) -> Self {
+    pub(super) fn new(config: &Config, strategy: &Rayon, prefix: String) -> Self {
         Self {
             public_key: config.identity.public_key(),
-            prefix: config.partition_prefix.clone(),
+            prefix,
             cache: CacheRef::new(PAGE_BYTES, config.cache_pages),
             strategy: strategy.clone(),
             epocher: settings::epocher(&config.genesis.parameters),
-            prune_config: retention::prune_config(
-                config.chain_options.retained_blocks,
-                config.genesis.parameters.epoch_blocks,
-            ),
+            windows: config.windows,
+            epoch_blocks: config.genesis.parameters.epoch_blocks,
         }
     }
 
@@ -125,7 +128,7 @@ impl Parts {
             partition_prefix: self.prefix.clone(),
             mailbox_size: MAILBOX_MAX,
             view_retention: settings::VIEW_RETENTION,
-            prunable_items_per_section: SECTION_BLOCKS,
+            prunable_items_per_section: self.windows.section_blocks,
             page_cache: self.cache.clone(),
             replay_buffer: BUFFER_BYTES,
             key_write_buffer: BUFFER_BYTES,
@@ -162,22 +165,36 @@ impl Parts {
                 apply_batch_size: NZU64!(4_096),
                 max_outstanding_requests: NZUsize!(8),
             },
-            prune_config: self.prune_config,
+            prune_config: Some(self.windows.prune_config(self.epoch_blocks)),
             strategy: self.strategy.clone(),
         }
     }
 
-    /// Opens the archive of certificates.
-    pub(super) async fn finalizations<E: Runtime>(
+    /// Opens the archive of certificates, with the chain store behind it.
+    pub(super) async fn certificates<E: Runtime>(
         &self,
-        context: E,
-    ) -> Result<prunable::Archive<EightCap, E, Digest, Finalization>, StartError> {
+        context: &E,
+        core: &Arc<Core>,
+        schemes: &EpochSchemes,
+    ) -> Result<StoredCertificates<E>, StartError> {
         let codec_config = StrictScheme::certificate_codec_config_unbounded();
-        self.archive(context, "finalizations", codec_config).await
+        let context = context.child("finalizations");
+        let archive = self.archive(context, "finalizations", codec_config).await?;
+        Ok(StoredCertificates::new(archive, Arc::clone(core), schemes.clone()))
+    }
+
+    /// Opens the archive of blocks, with the chain store behind it.
+    pub(super) async fn blocks<E: Runtime>(
+        &self,
+        context: &E,
+        core: &Arc<Core>,
+    ) -> Result<StoredBlocks<E>, StartError> {
+        let archive = self.archive(context.child("blocks"), "blocks", ()).await?;
+        Ok(StoredBlocks::new(archive, Arc::clone(core)))
     }
 
     /// Opens an archive of marshal: `{prefix}-{name}`.
-    pub(super) async fn archive<E: Runtime, V, C>(
+    async fn archive<E: Runtime, V, C>(
         &self,
         context: E,
         name: &str,
@@ -196,7 +213,7 @@ impl Parts {
             value_partition: format!("{partition}-values"),
             compression: None,
             codec_config,
-            items_per_section: SECTION_BLOCKS,
+            items_per_section: self.windows.section_blocks,
             key_write_buffer: BUFFER_BYTES,
             value_write_buffer: BUFFER_BYTES,
             replay_buffer: BUFFER_BYTES,

@@ -15,6 +15,17 @@ use crate::{handle::LedgerHandle, validators::StateValidators};
 /// Leader time-outs beyond a heartbeat after which the ledger counts as stalled.
 const STALL_TIMEOUTS: u64 = 3;
 
+fn abstention(epoch: u64, view: u64) -> String {
+    let beyond = match view {
+        u64::MAX => format!("epoch {epoch}"),
+        view => format!("view {view} of epoch {epoch}"),
+    };
+    format!(
+        "; this node's journal of votes was lost, it abstains from voting until a block beyond \
+         {beyond} is final"
+    )
+}
+
 impl LedgerHandle {
     /// Where consensus stands. Reads memory and two keys of the chain store.
     pub(crate) fn status(&self) -> ConsensusStatus {
@@ -42,7 +53,13 @@ impl LedgerHandle {
             storage: seen.storage_trouble.as_deref(),
             executable: self.core.pool.status().executable,
         };
-        let standing = standing(&facts);
+        let is_validator = keys.contains(&self.own_key);
+        let until = self.schemes.abstention().until().filter(|_| is_validator);
+        let abstaining_until = until.map(|round| (round.epoch().get(), round.view().get()));
+        let mut standing = standing(&facts);
+        if let Some((epoch, view)) = abstaining_until {
+            standing.detail.push_str(&abstention(epoch, view));
+        }
         let stalled = facts.is_stalled().then(|| standing.detail.clone());
         // After a change of epoch the first vote is yet to come.
         let view = if seen.epoch == epoch { seen.view.max(1) } else { 1 };
@@ -51,7 +68,8 @@ impl LedgerHandle {
             epoch,
             view,
             finalized_height: heights.consensus,
-            voting: keys.contains(&self.own_key),
+            voting: is_validator && abstaining_until.is_none(),
+            abstaining_until,
             own_key: Some(self.own_key),
             leader: set.and_then(|set| consensus::leader(&set, epoch, view)),
             quorum: quorum(keys.len()),
@@ -62,6 +80,7 @@ impl LedgerHandle {
             now_ms,
             others_ahead_ms,
             evidence_count: seen.evidence_count,
+            divergence_count: self.core.divergences.kept(),
         }
     }
 

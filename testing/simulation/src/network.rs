@@ -54,6 +54,8 @@ pub struct Network {
     pub retained_blocks: Option<u64>,
     /// How nodes that are started from now on come to the present with an empty folder.
     pub join: engine::Join,
+    /// How many blocks the library's stores keep on nodes that are started from now on.
+    pub windows: engine::Windows,
     seeds: Vec<u64>,
     folder: Arc<TempDir>,
     starts: u64,
@@ -141,6 +143,7 @@ impl Network {
             folder,
             retained_blocks: None,
             join: engine::Join::Replay,
+            windows: engine::Windows::default(),
             starts: 0,
         }
     }
@@ -180,6 +183,7 @@ impl Network {
             forger,
             retained_blocks: self.retained_blocks,
             join: self.join,
+            windows: self.windows,
         }
     }
 

@@ -57,6 +57,8 @@ pub struct Boot {
     pub retained_blocks: Option<u64>,
     /// How it comes to the present with an empty folder.
     pub join: engine::Join,
+    /// How many blocks the library's stores keep.
+    pub windows: engine::Windows,
 }
 
 /// Height of the first block that a node executed and applied since it was started.
@@ -160,6 +162,9 @@ impl Boot {
             listen: "127.0.0.1:1".parse().expect("an address"),
             peers: Vec::new(),
             chain_folder: self.folder.join(self.seed.to_string()),
+            storage_folder: None,
+            windows: self.windows,
+            report_folder: self.folder.join(format!("reports-{}", self.seed)),
             chain_options: chain::ChainOptions {
                 retained_blocks: self.retained_blocks,
                 ..chain::ChainOptions::default()

@@ -290,6 +290,15 @@ fn a_new_validator_joins_by_state_sync_and_votes() {
         busy.network.join = Join::Auto;
         busy.network.boot(4).await;
         busy.complete(4).await;
+        // It cannot know that it never signed anything, and waits until that cannot matter.
+        let ledger = busy.network.ledger(4);
+        assert!(ledger.consensus_status().await.abstaining_until.is_some());
+        for _ in 0..100 {
+            if ledger.consensus_status().await.voting {
+                break;
+            }
+            busy.count(1).await;
+        }
         busy.network.kill(0).await;
         busy.network.kill(3).await;
         busy.via = vec![1, 2, 4];

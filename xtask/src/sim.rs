@@ -16,8 +16,13 @@ use crate::{
     suite::{Suite, summary},
 };
 
-/// Seeds that a planted bug may take to be found, unless `--seeds` says otherwise.
+/// Seeds that a planted bug may take to be found, unless `--seeds` says otherwise. Every lie has its
+/// turn twice in so many.
 const PLANTED_SEEDS_MAX: u64 = 60;
+/// Seeds that must pass with no bug awake.
+const CONTROL_SEEDS: u64 = 6;
+/// Wakes the planted bug of this name. The patches make it so that all of them are built once.
+const AWAKE: &str = "PLANTED";
 /// Where the patches are.
 const PATCHES: &str = "testing/simulation/planted";
 /// Name under which the simulation reports that a run was no test.
@@ -54,27 +59,37 @@ impl Planted {
     }
 }
 
-/// Every patch in turn on a copy of the workspace: it must apply, compile and be found.
+/// All patches on a copy of the workspace, built once: each must apply and its bug, once awake, be
+/// found. With none awake the same program finds nothing.
 fn planted(planted: &Planted) -> Result<ExitCode> {
     let workspace = Workspace::read()?;
     let copy = workspace.target.join("planted");
     copy_tree(&workspace.root, &copy)?;
-    let mut suites = Vec::new();
-    for patch in patches(&workspace.root.join(PATCHES), planted.only.as_deref())? {
+    let found = patches(&workspace.root.join(PATCHES), planted.only.as_deref())?;
+    ensure!(!found.is_empty(), "there are no planted bugs in {PATCHES}");
+    let applied: Vec<Result<()>> = found.iter().map(|patch| apply(&copy, patch)).collect();
+    let program = build(planted, &workspace, &copy)?;
+    let mut suites = vec![told("none", Instant::now(), &control(&program))];
+    for (patch, applied) in found.iter().zip(applied) {
         let name = patch.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let begun = Instant::now();
-        let found = one(planted, &workspace, &copy, &patch);
-        match &found {
-            Ok(said) => println!("{name}: found: {said}"),
-            Err(error) => println!("{name}: NOT FOUND: {error:#}"),
-        }
-        let failed = usize::from(found.is_err());
-        suites.push(Suite::counted(name, 1 - failed, failed).took(begun.elapsed()));
+        let found = applied
+            .wrap_err("the patch no longer applies")
+            .and_then(|()| find(&program, &name, planted.seeds));
+        suites.push(told(&name, begun, &found));
     }
-    ensure!(!suites.is_empty(), "there are no planted bugs in {PATCHES}");
     println!("\n{}", summary(&suites));
     let all = suites.iter().all(|suite| suite.failed == 0);
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn told(name: &str, begun: Instant, found: &Result<String>) -> Suite {
+    match found {
+        Ok(said) => println!("{name}: {said}"),
+        Err(error) => println!("{name}: FAILED: {error:#}"),
+    }
+    let failed = usize::from(found.is_err());
+    Suite::counted(name.to_owned(), 1 - failed, failed).took(begun.elapsed())
 }
 
 fn patches(folder: &Path, only: Option<&str>) -> Result<Vec<PathBuf>> {
@@ -128,23 +143,16 @@ fn remove_others(folder: &Path, wanted: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-fn one(planted: &Planted, workspace: &Workspace, copy: &Path, patch: &Path) -> Result<String> {
-    apply(copy, patch, &[]).wrap_err("the patch no longer applies")?;
-    let found = build_and_run(planted, workspace, copy);
-    apply(copy, patch, &["--reverse"])?;
-    found
-}
-
-fn apply(copy: &Path, patch: &Path, options: &[&str]) -> Result<()> {
+fn apply(copy: &Path, patch: &Path) -> Result<()> {
     let mut git = Command::new("git");
     // The copy is no repository, though it may lie inside one.
     git.current_dir(copy).env("GIT_CEILING_DIRECTORIES", copy.parent().unwrap_or(copy));
-    let output = git.arg("apply").args(options).arg(patch).output()?;
+    let output = git.arg("apply").arg(patch).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
     Ok(())
 }
 
-fn build_and_run(planted: &Planted, workspace: &Workspace, copy: &Path) -> Result<String> {
+fn build(planted: &Planted, workspace: &Workspace, copy: &Path) -> Result<PathBuf> {
     let mut build = cargo(copy);
     build.env("CARGO_TARGET_DIR", &workspace.target);
     build.args(["build", "--quiet", "--package", "simulation", "--profile", &planted.profile]);
@@ -153,16 +161,29 @@ fn build_and_run(planted: &Planted, workspace: &Workspace, copy: &Path) -> Resul
     // Under another name, because the next build of the workspace itself replaces the file.
     let program = workspace.target.join("planted-simulation");
     fs::copy(workspace.target.join(folder).join("simulation"), &program)?;
+    Ok(program)
+}
+
+fn control(program: &Path) -> Result<String> {
     let mut run = Command::new(program);
-    run.args(["--until-failure", "--seeds", &planted.seeds.to_string()]);
+    let output = run.args(["--seeds", &CONTROL_SEEDS.to_string()]).env_remove(AWAKE).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "with no bug awake: {text}");
+    Ok(format!("{CONTROL_SEEDS} seeds pass with no bug awake"))
+}
+
+/// Runs seeds until one fails for another reason than that it was no test.
+fn find(program: &Path, bug: &str, seeds: u64) -> Result<String> {
+    let mut run = Command::new(program);
+    run.args(["--until-failure", "--seeds", &seeds.to_string()]).env(AWAKE, bug);
     let output = run.output()?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let failure = text
-        .lines()
-        .find(|line| line.starts_with("seed ") && line.contains(" failed: "))
-        .filter(|line| !line.contains(HARNESS));
-    match failure {
-        Some(failure) => Ok(failure.into()),
-        None => bail!("{} seeds passed: {}", planted.seeds, text.lines().last().unwrap_or("")),
+    let is_found = |line: &&str| {
+        line.starts_with("seed ") && line.contains(" failed: ") && !line.contains(HARNESS)
+    };
+    let last = text.lines().last().unwrap_or("");
+    match text.lines().find(is_found) {
+        Some(failure) => Ok(format!("found ({last}): {failure}")),
+        None => bail!("not found in {seeds} seeds ({last})"),
     }
 }

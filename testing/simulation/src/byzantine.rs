@@ -37,13 +37,24 @@ pub enum Lie {
     Outdated,
     /// Votes in another epoch.
     Reconfigurer,
+    /// Runs the product, but the signatures of its votes are wrong.
+    BadSignatures,
     /// Runs the product, but what it proposes is forged.
     Forger(Forgery),
 }
 
+/// What a real node does to its messages on their way out.
+#[derive(Clone)]
+pub enum Tampering {
+    /// Signatures of votes are spoiled.
+    Signatures,
+    /// Proposals are forged.
+    Proposals(Arc<Forger>),
+}
+
 impl Lie {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Conflicter,
         Self::Equivocator,
         Self::Impersonator,
@@ -51,6 +62,7 @@ impl Lie {
         Self::NullifyOnly,
         Self::Outdated,
         Self::Reconfigurer,
+        Self::BadSignatures,
         Self::Forger(Forgery::StateRoot),
         Self::Forger(Forgery::ReceiptsRoot),
         Self::Forger(Forgery::InvalidTransaction),
@@ -69,6 +81,7 @@ impl Lie {
             Self::NullifyOnly => "byzantine nullify only",
             Self::Outdated => "byzantine outdated",
             Self::Reconfigurer => "byzantine reconfigurer",
+            Self::BadSignatures => "bad signatures",
             Self::Forger(Forgery::StateRoot) => "forged state root",
             Self::Forger(Forgery::ReceiptsRoot) => "forged receipts root",
             Self::Forger(Forgery::InvalidTransaction) => "forged invalid transaction",

@@ -7,23 +7,23 @@ mod seats;
 mod sending;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
 
 use commonware_runtime::deterministic;
-use commonware_utils::Probability;
 use tempfile::TempDir;
 
 use self::driver::Driver;
 use crate::{
     byzantine::{Forged, Sets},
     invariants::{Violation, broken},
+    machine::{Files, Refusal, listen_to_refusals},
     network::temporary_folder,
     random::Random,
-    scenario::{Choice, Event, Fault, Scenario},
+    scenario::{Choice, Scenario},
     witness::Witness,
 };
 
@@ -49,6 +49,10 @@ pub struct Outcome {
     pub set_changes: u64,
     /// Faults that struck, by kind.
     pub fired: BTreeMap<&'static str, u64>,
+    /// Rules for which honest nodes refused forged blocks.
+    pub rules: BTreeSet<String>,
+    /// Honest nodes that hold evidence against a liar, by lie.
+    pub accused: BTreeMap<&'static str, BTreeSet<u64>>,
     /// What happened when, in words.
     pub timeline: Vec<String>,
     /// The invariant that broke.
@@ -62,6 +66,12 @@ pub(crate) struct Progress {
     pub(crate) witness: Witness,
     pub(crate) fired: BTreeMap<&'static str, u64>,
     pub(crate) timeline: Vec<String>,
+    /// What nodes refused.
+    pub(crate) refusals: Vec<Refusal>,
+    /// Rules for which honest nodes refused forged blocks.
+    pub(crate) rules: BTreeSet<String>,
+    /// Honest nodes that hold evidence against a liar, by lie.
+    pub(crate) accused: BTreeMap<&'static str, BTreeSet<u64>>,
     /// Position of the next event.
     pub(crate) next_event: usize,
     /// Next nonce of each account.
@@ -69,6 +79,8 @@ pub(crate) struct Progress {
     /// What the admin sent, by nonce.
     pub(crate) admin: Vec<(alloy_primitives::Bytes, alloy_primitives::B256)>,
     pub(crate) random: Random,
+    /// What is on the disks, but for the chain stores.
+    pub(crate) files: Files,
     /// The validators of each epoch.
     pub(crate) sets: Sets,
     /// Blocks that liars forged.
@@ -86,15 +98,20 @@ pub(crate) enum Ending {
 
 /// Runs a seed.
 pub fn run_seed(seed: u64, choice: &Choice) -> Outcome {
+    listen_to_refusals();
     let scenario = Scenario::of(seed, choice);
     let mut progress = Progress {
         witness: Witness::default(),
         fired: BTreeMap::new(),
         timeline: vec![format!("{scenario:?}")],
+        refusals: Vec::new(),
+        rules: BTreeSet::new(),
+        accused: BTreeMap::new(),
         next_event: 0,
         next_nonce: BTreeMap::new(),
         admin: Vec::new(),
         random: Random::new(seed.rotate_left(17) ^ 0x5151),
+        files: Files::default(),
         sets: Sets::default(),
         forged: Forged::default(),
         lives: BTreeMap::new(),
@@ -154,6 +171,8 @@ fn outcome(
         epochs: u64::try_from(sets.len()).unwrap_or(u64::MAX),
         set_changes: u64::try_from(set_changes).unwrap_or(u64::MAX),
         fired: progress.fired,
+        rules: progress.rules,
+        accused: progress.accused,
         timeline: progress.timeline,
         violation,
         digest,
@@ -165,32 +184,24 @@ fn run_lives(scenario: &Scenario, progress: &mut Progress) -> (Ending, String) {
     let folder = Arc::new(temporary_folder());
     let mut runner = deterministic::Runner::new(config(scenario));
     loop {
-        let (progress, folder) = (&mut *progress, Arc::clone(&folder));
+        let (life, folder) = (&mut *progress, Arc::clone(&folder));
         let ((ending, digest), checkpoint) =
-            runner.start_and_recover(move |context| live(context, scenario, progress, folder));
+            runner.start_and_recover(move |context| live(context, scenario, life, folder));
         match ending {
-            Ending::PowerCut => runner = deterministic::Runner::from(checkpoint),
-            ended => return (ended, digest),
+            Ending::PowerCut => {
+                progress.files.tear(&mut progress.random);
+                runner = deterministic::Runner::from(checkpoint);
+            }
+            ended => return (ended, format!("{digest}{:016x}", progress.files.digest())),
         }
     }
 }
 
 fn config(scenario: &Scenario) -> deterministic::Config {
-    let config = deterministic::Config::new()
+    deterministic::Config::new()
         .with_seed(scenario.seed)
         .with_timeout(Some(RUN_MAX))
-        .with_catch_panics(true);
-    let cut = scenario.events.iter().any(|(_, event)| *event == Event::Fault(Fault::PowerCut));
-    if !cut {
-        return config;
-    }
-    // What was written and not synced is torn: any half of its bytes may be there.
-    let torn = deterministic::WriteConfig {
-        failure_rate: Probability::new(0, 1).expect("a probability"),
-        retention_rate: Probability::new(1, 2).expect("a probability"),
-        mode: deterministic::PartialWriteMode::Subset,
-    };
-    config.with_storage_fault_config(deterministic::FaultConfig::default().write(torn))
+        .with_catch_panics(true)
 }
 
 async fn live(

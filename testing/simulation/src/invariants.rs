@@ -3,6 +3,7 @@
 
 pub mod agreement;
 pub mod certificates;
+pub mod evidence;
 pub mod liveness;
 pub mod pool;
 pub mod receipts;

@@ -3,10 +3,12 @@
 //!
 //! The runtime's own storage faults strike every node alike. A fault that is to hit at most f of n
 //! nodes must know whose disk it is, so each node runs on a [`Host`]: its clock may be wrong, its
-//! disk may be slow or fail at a chosen operation, and a panic in any of its tasks ends this node,
-//! as it ends a process, and no other.
+//! disk (of the network's [`Files`]) may be slow or fail at a chosen operation, and a panic in any
+//! of its tasks ends this node, as it ends a process, and no other.
 
 mod disk;
+mod files;
+mod refusals;
 
 use std::{
     any::Any,
@@ -33,7 +35,13 @@ use futures::FutureExt as _;
 use governor::clock::{Clock as GovernorClock, ReasonablyRealtime};
 use rand_core::{TryCryptoRng, TryRng};
 
-pub use self::disk::{DiskBlob, DiskOperation};
+use self::refusals::OfNode;
+pub(crate) use self::refusals::{listen as listen_to_refusals, take as take_refusals};
+pub use self::{
+    disk::{DiskBlob, DiskOperation},
+    files::Files,
+    refusals::{Refusal, layer as refusal_layer},
+};
 
 /// What is wrong with one machine in one life of its node. Cloning shares it.
 #[derive(Clone, Default)]
@@ -118,13 +126,20 @@ impl Machine {
 /// The runtime of one node.
 pub struct Host {
     inner: deterministic::Context,
+    files: Files,
     machine: Machine,
+    node: u64,
 }
 
 impl Host {
-    /// `inner` on `machine`.
-    pub const fn new(inner: deterministic::Context, machine: Machine) -> Self {
-        Self { inner, machine }
+    /// `inner` on `machine`, for the node with this number.
+    pub const fn new(
+        inner: deterministic::Context,
+        files: Files,
+        machine: Machine,
+        node: u64,
+    ) -> Self {
+        Self { inner, files, machine, node }
     }
 }
 
@@ -141,21 +156,27 @@ impl Supervisor for Host {
     }
 
     fn child(&self, label: &'static str) -> Self {
-        Self { inner: self.inner.child(label), machine: self.machine.clone() }
+        let Self { inner, files, machine, node } = self;
+        Self {
+            inner: inner.child(label),
+            files: files.clone(),
+            machine: machine.clone(),
+            node: *node,
+        }
     }
 
     fn with_attribute(self, key: &'static str, value: impl std::fmt::Display) -> Self {
-        Self { inner: self.inner.with_attribute(key, value), machine: self.machine }
+        Self { inner: self.inner.with_attribute(key, value), ..self }
     }
 }
 
 impl Spawner for Host {
     fn shared(self, blocking: bool) -> Self {
-        Self { inner: self.inner.shared(blocking), machine: self.machine }
+        Self { inner: self.inner.shared(blocking), ..self }
     }
 
     fn dedicated(self) -> Self {
-        Self { inner: self.inner.dedicated(), machine: self.machine }
+        Self { inner: self.inner.dedicated(), ..self }
     }
 
     fn spawn<F, Fut, T>(self, f: F) -> Handle<T>
@@ -164,12 +185,12 @@ impl Spawner for Host {
         Fut: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        let machine = self.machine;
+        let Self { files, machine, node, .. } = self;
         self.inner.spawn(move |inner| {
             // Boxed, because some of these are large and every layer around them moves them.
-            let work = Box::pin(f(Self { inner, machine: machine.clone() }));
+            let work = Box::pin(f(Self { inner, files, machine: machine.clone(), node }));
             async move {
-                match AssertUnwindSafe(work).catch_unwind().await {
+                match AssertUnwindSafe(OfNode { node, work }).catch_unwind().await {
                     Ok(value) => value,
                     Err(reason) => {
                         machine.died(reason.as_ref());
@@ -287,17 +308,17 @@ impl Storage for Host {
         versions: std::ops::RangeInclusive<BlobVersion>,
     ) -> Result<(DiskBlob, u64, BlobVersion), Error> {
         self.machine.before(DiskOperation::Open).await?;
-        let (blob, length, version) = self.inner.open_versioned(partition, name, versions).await?;
-        Ok((DiskBlob::new(blob, self.inner.child("disk"), self.machine.clone()), length, version))
+        let (file, length, version) = self.files.open(partition, name, &versions)?;
+        Ok((DiskBlob::new(file, self.inner.child("disk"), self.machine.clone()), length, version))
     }
 
     async fn remove(&self, partition: &str, name: Option<&[u8]>) -> Result<(), Error> {
         self.machine.before(DiskOperation::Other).await?;
-        self.inner.remove(partition, name).await
+        self.files.remove(partition, name)
     }
 
     async fn scan(&self, partition: &str) -> Result<Vec<Vec<u8>>, Error> {
         self.machine.before(DiskOperation::Other).await?;
-        self.inner.scan(partition).await
+        self.files.scan(partition)
     }
 }

@@ -9,9 +9,17 @@ use eyre::{Result, WrapErr as _, ensure};
 use simulation::{
     byzantine::Lie,
     campaign::{Outcome, run_seed},
+    machine::refusal_layer,
     report::Summary,
     scenario::Choice,
 };
+use tracing_subscriber::{
+    EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
+
+/// As the node's: a run allocates much and frees it soon.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Simulated networks of whole ledgers with faults; the same seed gives the same run.
 #[derive(Clone, Debug, Parser)]
@@ -34,7 +42,7 @@ struct Arguments {
     /// Every seed has so many validators.
     #[arg(long)]
     validators: Option<u64>,
-    /// Stops at the first seed that fails.
+    /// Stops at the first seed that breaks an invariant.
     #[arg(long)]
     until_failure: bool,
     /// Writes the summary to this file as JSON.
@@ -100,7 +108,8 @@ fn main() -> Result<ExitCode> {
 fn alone(arguments: &Arguments, choice: &Choice, seed: u64, summary: &mut Summary) {
     if arguments.verbose {
         let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into());
-        tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).init();
+        let told = fmt::layer().with_writer(std::io::stderr).with_filter(EnvFilter::new(level));
+        tracing_subscriber::registry().with(refusal_layer()).with(told).init();
     } else {
         workers::silence_panics();
     }

@@ -16,8 +16,8 @@ use types::{Genesis, GenesisValidator, Parameters, Profile};
 
 use crate::{
     Node,
-    byzantine::{Forger, Sets},
-    machine::Machine,
+    byzantine::{Sets, Tampering},
+    machine::{Files, Host, Machine},
     node::{Boot, Starting, identity, public_key},
     wires::Wires,
 };
@@ -46,6 +46,8 @@ pub struct Network {
     pub genesis: Genesis,
     /// The simulated network.
     pub oracle: Oracle<PublicKey, deterministic::Context>,
+    /// The files of all nodes, but for their chain stores.
+    pub files: Files,
     /// Where messages are cut, lost, doubled and overtaken.
     pub wires: Wires,
     /// The validators of each epoch, as the nodes enter them.
@@ -137,6 +139,7 @@ impl Network {
             nodes: BTreeMap::new(),
             genesis,
             oracle,
+            files: Files::default(),
             wires: Wires::new(0),
             sets: Sets::default(),
             seeds: seeds.to_vec(),
@@ -159,12 +162,12 @@ impl Network {
         &mut self,
         seed: u64,
         machine: Machine,
-        forger: Option<Arc<Forger>>,
+        tampering: Option<Tampering>,
     ) -> Starting {
-        Starting::launch(self.next_life(seed, machine, forger)).await
+        Starting::launch(self.next_life(seed, machine, tampering)).await
     }
 
-    fn next_life(&mut self, seed: u64, machine: Machine, forger: Option<Arc<Forger>>) -> Boot {
+    fn next_life(&mut self, seed: u64, machine: Machine, tampering: Option<Tampering>) -> Boot {
         self.starts += 1;
         let context = self
             .context
@@ -179,8 +182,9 @@ impl Network {
             seed,
             genesis: self.genesis.clone(),
             folder: self.folder.path().to_owned(),
+            files: self.files.clone(),
             machine,
-            forger,
+            tampering,
             retained_blocks: self.retained_blocks,
             join: self.join,
             windows: self.windows,
@@ -226,6 +230,14 @@ impl Network {
             );
             self.context.sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// The disks of all nodes, as a node that is no one's sees them: for tests that look into files,
+    /// damage or remove them.
+    pub fn disk(&self) -> Host {
+        let nobody = u64::MAX;
+        let context = self.context.child("disk");
+        Host::new(context, self.files.clone(), Machine::default(), nobody)
     }
 
     /// Waits.

@@ -1,6 +1,10 @@
 //! One node of a simulated network.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
 use commonware_p2p::simulated::Oracle;
@@ -13,8 +17,8 @@ use ledger_api::Ledger;
 use types::{Genesis, ValidatorKey};
 
 use crate::{
-    byzantine::{Forger, Sets, Tamper, TamperedSender},
-    machine::{Host, Machine},
+    byzantine::{Sets, Tamper, TamperedSender, Tampering},
+    machine::{Files, Host, Machine},
     wires::{WireReceiver, Wires},
 };
 
@@ -23,9 +27,11 @@ pub fn identity(seed: u64) -> PrivateKey {
     PrivateKey::from_seed(seed)
 }
 
-/// Network key number `seed`.
+/// Network key number `seed`. Derived once per process: it is asked for at every look.
 pub fn public_key(seed: u64) -> PublicKey {
-    identity(seed).public_key()
+    static KEYS: Mutex<BTreeMap<u64, PublicKey>> = Mutex::new(BTreeMap::new());
+    let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+    keys.entry(seed).or_insert_with(|| identity(seed).public_key()).clone()
 }
 
 /// Consensus key number `seed`.
@@ -49,10 +55,12 @@ pub struct Boot {
     pub genesis: Genesis,
     /// Folder of the chain store.
     pub folder: PathBuf,
+    /// Files of everybody; the chain store is in `folder`.
+    pub files: Files,
     /// Clock and disk.
     pub machine: Machine,
-    /// Forges what the node proposes.
-    pub forger: Option<Arc<Forger>>,
+    /// What happens to its messages on their way out.
+    pub tampering: Option<Tampering>,
     /// How many blocks keep their bodies, `None` for all.
     pub retained_blocks: Option<u64>,
     /// How it comes to the present with an empty folder.
@@ -89,7 +97,7 @@ impl Starting {
         let (config, mesh, seed) = (boot.config(), boot.mesh().await, boot.seed);
         let machine = boot.machine.clone();
         let (sender, ledger) = oneshot::channel();
-        let host = Host::new(boot.context.child("node"), boot.machine);
+        let host = Host::new(boot.context.child("node"), boot.files, boot.machine, seed);
         let task = host.spawn(move |host| async move {
             let running = match engine::start_on(host, config, mesh).await {
                 Ok(running) => running,
@@ -198,12 +206,15 @@ impl Boot {
         let key = public_key(self.seed);
         let registered = self.oracle.control(key.clone()).register(number, quota(number)).await;
         let (sender, receiver) = registered.expect("the simulated network runs");
-        let tamper = match &self.forger {
-            Some(forger) if number == channel::BLOCKS => Tamper::Blocks(Arc::clone(forger)),
-            Some(forger) if number == channel::VOTES => {
+        let tamper = match (&self.tampering, number) {
+            (Some(Tampering::Proposals(forger)), channel::BLOCKS) => {
+                Tamper::Blocks(Arc::clone(forger))
+            }
+            (Some(Tampering::Proposals(forger)), channel::VOTES) => {
                 forger.vote_with(sender.clone());
                 Tamper::Votes(Arc::clone(forger))
             }
+            (Some(Tampering::Signatures), channel::VOTES) => Tamper::Signatures,
             _ => Tamper::Nothing,
         };
         (TamperedSender::new(sender, tamper), self.wires.receiver(key, receiver))

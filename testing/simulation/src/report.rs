@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::campaign::Outcome;
+use crate::campaign::{HARNESS, Outcome};
 
 /// Sums over seeds.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,8 @@ pub struct Summary {
     pub passed: u64,
     /// Seeds that did not.
     pub failed: Vec<u64>,
+    /// Of those, the seeds that broke an invariant; the others were no test.
+    pub broken: Vec<u64>,
     heights: u64,
     transactions: u64,
     epochs: u64,
@@ -49,6 +51,9 @@ impl Summary {
             self.passed += 1;
         } else {
             self.failed.push(number("seed"));
+            if line["invariant"] != HARNESS {
+                self.broken.push(number("seed"));
+            }
         }
         self.heights += number("heights");
         self.transactions += number("transactions");

@@ -106,7 +106,7 @@ pub fn run(arguments: &Arguments, summary: &mut Summary) -> Result<()> {
                 worker.child.kill()?;
             }
         }
-        if arguments.until_failure && !summary.failed.is_empty() {
+        if arguments.until_failure && !summary.broken.is_empty() {
             for worker in workers.values_mut() {
                 worker.child.kill()?;
                 worker.child.wait()?;

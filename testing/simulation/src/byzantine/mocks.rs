@@ -109,11 +109,13 @@ fn start_in_epoch(
             reconfigurer::Config { scheme },
         )
         .start(votes),
-        // A forger is a real node and never comes here.
-        Lie::NullifyOnly | Lie::Forger(_) => nullify_only::NullifyOnly::<_, _, Keccak256>::new(
-            context,
-            nullify_only::Config { scheme },
-        )
-        .start(votes),
+        // The last two are real nodes and never come here.
+        Lie::NullifyOnly | Lie::BadSignatures | Lie::Forger(_) => {
+            nullify_only::NullifyOnly::<_, _, Keccak256>::new(
+                context,
+                nullify_only::Config { scheme },
+            )
+            .start(votes)
+        }
     }
 }

@@ -10,12 +10,15 @@ use std::{
 };
 
 use commonware_actor::{Feedback, Unreliable};
-use commonware_p2p::{CheckedSender, LimitedSender, Recipients};
+use commonware_p2p::{CheckedSender, LimitedSender, Recipients, utils::mux};
 use commonware_runtime::IoBufs;
 use consensus::PublicKey;
 
 use super::Forger;
 use crate::wires::PlainSender;
+
+/// The second half of an Ed25519 signature, least significant byte first.
+const SCALAR_BYTES: usize = 32;
 
 /// What happens to a message on its way out.
 #[derive(Clone)]
@@ -28,6 +31,8 @@ pub enum Tamper {
     Blocks(Arc<Forger>),
     /// Votes for blocks that were forged are held back.
     Votes(Arc<Forger>),
+    /// The signatures of votes are spoiled.
+    Signatures,
 }
 
 /// The sending end of a channel.
@@ -97,6 +102,21 @@ impl CheckedSender for TamperedChecked<'_> {
                 }
                 self.inner.send(bytes, priority)
             }
+            Tamper::Signatures => {
+                let bytes = message.into().coalesce();
+                self.inner.send(spoiled(bytes.as_ref()), priority)
+            }
         }
     }
+}
+
+/// A vote ends in its signature. One bit of the scalar changes: it stays a signature in form.
+fn spoiled(message: &[u8]) -> Vec<u8> {
+    let mut message = message.to_vec();
+    let is_of_an_epoch = mux::parse(message.clone().into()).is_ok();
+    let scalar = message.len().checked_sub(SCALAR_BYTES);
+    if let Some(byte) = scalar.filter(|_| is_of_an_epoch).and_then(|at| message.get_mut(at)) {
+        *byte ^= 1;
+    }
+    message
 }

@@ -61,6 +61,7 @@ impl<'a> Driver<'a> {
         genesis.allocation = workload::allocation();
         let mut network = Network::over(context, genesis, &all, folder).await;
         network.sets = progress.sets.clone();
+        network.files = progress.files.clone();
         network.wires = Wires::new(progress.random.next());
         network.link(&[&all], link(scenario.link_ms)).await;
         let now = network.context.current();

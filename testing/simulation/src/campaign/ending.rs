@@ -1,13 +1,16 @@
 //! After the last heal: everybody has everything, and all of it is looked at again.
 
+use std::collections::BTreeSet;
+
 use ledger_api::Ledger;
+use types::ValidatorKey;
 
 use super::{
     driver::{Driver, within},
     seats::Seat,
 };
 use crate::{
-    invariants::{Verdict, broken, certificates, liveness, receipts, validity},
+    invariants::{Verdict, broken, certificates, evidence, liveness, receipts, validity},
     scenario::ACCOUNTS,
 };
 
@@ -78,10 +81,24 @@ impl Driver<'_> {
             within(&self.network.context, limit, state).await.unwrap_or_else(|| {
                 Err(broken(validity::NAME, format!("node {number} does not answer")))
             })?;
+            let accused = evidence::just(number, ledger.as_ref(), &self.liars())?;
+            self.accuse(number, &accused);
             let heights = self.heights_to_check(number == thorough);
             self.look_again(number, ledger.as_ref(), &heights)?;
         }
         Ok(())
+    }
+
+    fn liars(&self) -> BTreeSet<ValidatorKey> {
+        self.scenario.liars.iter().map(|(number, _)| crate::validator(*number)).collect()
+    }
+
+    fn accuse(&mut self, node: u64, accused: &BTreeSet<ValidatorKey>) {
+        for (number, lie) in &self.scenario.liars {
+            if accused.contains(&crate::validator(*number)) {
+                self.progress.accused.entry(lie.name()).or_default().insert(node);
+            }
+        }
     }
 
     fn heights_to_check(&mut self, all: bool) -> Vec<u64> {

@@ -1,6 +1,7 @@
 //! Who sits on each number of the network, and how they come and go.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -15,9 +16,9 @@ use types::Namespace;
 use super::driver::Driver;
 use crate::{
     Node,
-    byzantine::{Forger, Lie, start_mock},
+    byzantine::{Forger, Forgery, Lie, Tampering, start_mock},
     invariants::{Verdict, broken},
-    machine::Machine,
+    machine::{Machine, take_refusals},
     node::{Starting, identity, public_key},
 };
 
@@ -30,12 +31,12 @@ const NO_DEATH: &str = "no node dies by itself";
 pub(super) enum Seat {
     /// An honest node.
     Up(Node),
-    /// A node, honest or a forger's, that is not up yet.
+    /// An honest node that is not up yet.
     Starting(Starting),
     /// A dead node, to be started at a time if at all.
     Down(Option<SystemTime>),
-    /// A real node whose proposals are forged.
-    Forger(Node, Arc<Forger>),
+    /// A real node that lies on its way out.
+    Tampered(Node, Tampering),
     /// A mock.
     Mock(Handle<()>, Arc<AtomicU64>),
 }
@@ -47,24 +48,27 @@ impl Driver<'_> {
         let seat = match self.lie_of(number) {
             None => Seat::Starting(self.network.launch(number, Machine::default(), None).await),
             Some(Lie::Forger(forgery)) => {
-                let forger = Arc::new(Forger::new(
-                    forgery,
-                    identity(number),
-                    self.namespace(),
-                    self.network.sets.clone(),
-                    self.progress.forged.clone(),
-                ));
-                let machine = Machine::default();
-                let starting =
-                    self.network.launch(number, machine, Some(Arc::clone(&forger))).await;
-                match starting.wait().await {
-                    Some(node) => Seat::Forger(node, forger),
-                    None => Seat::Down(None),
-                }
+                let forger = Arc::new(self.forger(number, forgery));
+                self.start_tampered(number, Tampering::Proposals(forger)).await
             }
+            Some(Lie::BadSignatures) => self.start_tampered(number, Tampering::Signatures).await,
             Some(lie) => self.start_mock(number, lie).await,
         };
         self.seats.insert(number, seat);
+    }
+
+    fn forger(&self, number: u64, forgery: Forgery) -> Forger {
+        let (sets, forged) = (self.network.sets.clone(), self.progress.forged.clone());
+        Forger::new(forgery, identity(number), self.namespace(), sets, forged)
+    }
+
+    async fn start_tampered(&mut self, number: u64, tampering: Tampering) -> Seat {
+        let machine = Machine::default();
+        let starting = self.network.launch(number, machine, Some(tampering.clone())).await;
+        match starting.wait().await {
+            Some(node) => Seat::Tampered(node, tampering),
+            None => Seat::Down(None),
+        }
     }
 
     async fn start_mock(&self, number: u64, lie: Lie) -> Seat {
@@ -170,33 +174,71 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Ends everything that runs; what liars did is counted.
+    /// Ends everything that runs. A lie struck if an honest node met it: refused the forged block,
+    /// broke with who signed badly. Of the library's liars, it is known that they spoke.
     pub(super) async fn stop(&mut self) {
+        let blocked = self.network.oracle.blocked().await.unwrap_or_default();
         for (number, seat) in std::mem::take(&mut self.seats) {
-            let lied = match seat {
+            let struck = match seat {
                 Seat::Up(node) => {
                     node.abort().await;
-                    0
+                    false
                 }
                 Seat::Starting(starting) => {
                     starting.kill().await;
-                    0
+                    false
                 }
-                Seat::Down(_) => 0,
-                Seat::Forger(node, forger) => {
+                Seat::Down(_) => false,
+                Seat::Tampered(node, Tampering::Proposals(forger)) => {
                     node.abort().await;
-                    forger.count()
+                    self.was_refused(number, &forger)
+                }
+                Seat::Tampered(node, Tampering::Signatures) => {
+                    node.abort().await;
+                    let key = public_key(number);
+                    let by = blocked.iter().filter(|(_, liar)| *liar == key).count();
+                    self.note(format!("{by} nodes broke with node {number}"));
+                    by > 0
                 }
                 Seat::Mock(task, said) => {
                     task.abort();
                     let _ = task.await;
-                    said.load(Ordering::SeqCst)
+                    let said = said.load(Ordering::SeqCst);
+                    self.note(format!("node {number} spoke {said} times"));
+                    said > 0
                 }
             };
-            if let Some(lie) = self.lie_of(number).filter(|_| lied > 0) {
-                self.note(format!("node {number} lied {lied} times: {}", lie.name()));
+            if let Some(lie) = self.lie_of(number).filter(|_| struck) {
+                self.note(format!("node {number} lied: {}", lie.name()));
                 self.struck(lie.name());
             }
         }
     }
+
+    /// Whether an honest node refused what a forger sent.
+    fn was_refused(&mut self, number: u64, forger: &Forger) -> bool {
+        self.progress.refusals.extend(take_refusals());
+        let forged: BTreeSet<String> =
+            forger.forged().iter().map(std::string::ToString::to_string).collect();
+        let refusals: Vec<_> = self
+            .progress
+            .refusals
+            .iter()
+            .filter(|refusal| self.lie_of(refusal.node).is_none() && forged.contains(&refusal.hash))
+            .collect();
+        let rules: BTreeSet<String> =
+            refusals.iter().map(|refusal| rule_name(&refusal.rule)).collect();
+        let count = refusals.len();
+        self.note(format!(
+            "node {number} forged {} blocks, {count} refusals for {rules:?}",
+            forged.len()
+        ));
+        self.progress.rules.extend(rules);
+        count > 0
+    }
+}
+
+/// A rule without the values that broke it.
+fn rule_name(rule: &str) -> String {
+    rule.split(|c: char| c == ':' || c.is_ascii_digit()).next().unwrap_or_default().trim().into()
 }

@@ -10,7 +10,7 @@ use commonware_runtime::Clock as _;
 use serde_json::Value;
 use simulation::{
     Account, CHAIN_ID, GOOD, Network,
-    byzantine::{Forged, Forger, Forgery},
+    byzantine::{Forged, Forger, Forgery, Tampering},
     genesis,
     machine::Machine,
     run, validator,
@@ -62,7 +62,7 @@ async fn lied_to(
     }
     let forged = Forged::default();
     let forger = forger(&network, forgery, &forged);
-    let liar = network.launch(LIAR, Machine::default(), Some(forger)).await;
+    let liar = network.launch(LIAR, Machine::default(), Some(Tampering::Proposals(forger))).await;
     let liar = liar.wait().await.unwrap();
     let mut account = Account::new(1, CHAIN_ID);
     let deadline = network.context.current() + MINUTE / 3;

@@ -90,7 +90,7 @@ impl Ledger {
 
     /// Files of a partition of a node.
     async fn files(&self, partition: &str) -> usize {
-        self.network.context.scan(partition).await.unwrap().len()
+        self.network.disk().scan(partition).await.unwrap().len()
     }
 
     async fn votes(&self, seed: u64) -> (bool, Option<(u64, u64)>) {
@@ -255,7 +255,7 @@ fn a_validator_that_lost_its_journal_abstains_for_the_epoch() {
         let epoch = ledger.height() / EPOCH_BLOCKS;
         ledger.network.kill(AWAY).await;
         let journal = format!("node-{AWAY}-votes-{epoch}");
-        ledger.network.context.remove(&journal, None).await.unwrap();
+        ledger.network.disk().remove(&journal, None).await.unwrap();
         for _ in 0..2 {
             ledger.network.boot(AWAY).await;
             ledger.present(AWAY).await;
@@ -282,7 +282,7 @@ fn who_abstains_does_not_vote() {
         ledger.present(AWAY).await;
         let epoch = ledger.height() / EPOCH_BLOCKS;
         ledger.network.kill(AWAY).await;
-        ledger.network.context.remove(&format!("node-{AWAY}-votes-{epoch}"), None).await.unwrap();
+        ledger.network.disk().remove(&format!("node-{AWAY}-votes-{epoch}"), None).await.unwrap();
         ledger.network.boot(AWAY).await;
         ledger.present(AWAY).await;
         ledger.network.kill(2).await;
@@ -314,7 +314,7 @@ impl Ledger {
     async fn harm(&self, partition: &str, harm: Harm) {
         // What a killed node held open closes a moment later.
         self.network.sleep(Duration::from_secs(1)).await;
-        let context = &self.network.context;
+        let context = self.network.disk();
         let mut names = context.scan(partition).await.unwrap();
         names.sort_unstable();
         let name = &names[0];
@@ -383,7 +383,7 @@ fn comes_back(seed: u64, store: &'static str, harm: Harm, starts_max: usize, beg
         let starts = ledger.revive(AWAY, height).await;
         assert!(starts <= starts_max, "{starts} starts");
         let anew = format!("node-{AWAY}_1-state-accounts-log-blobs");
-        assert_eq!(ledger.network.context.scan(&anew).await.is_ok(), begun_anew);
+        assert_eq!(ledger.network.disk().scan(&anew).await.is_ok(), begun_anew);
         assert_eq!(ledger.votes(AWAY).await, (true, None), "its journal of votes is whole");
         ledger.assert_votes(AWAY).await;
         ledger.header_1(AWAY).await;
@@ -394,7 +394,7 @@ fn comes_back(seed: u64, store: &'static str, harm: Harm, starts_max: usize, beg
         ledger.network.kill(AWAY).await;
         assert_eq!(ledger.revive(AWAY, height).await, 1);
         let again = format!("node-{AWAY}_2-state-accounts-log-blobs");
-        assert!(ledger.network.context.scan(&again).await.is_err());
+        assert!(ledger.network.disk().scan(&again).await.is_err());
     });
 }
 

@@ -25,7 +25,7 @@ use crate::{
     story::{SETTLED_FOR, Story},
     watching::Watch,
 };
-use faults::{FAULTS, Fault};
+use faults::{FAULTS, Fault, OBSERVER};
 use nodes::Nodes;
 use wires::{NODES, Wires};
 
@@ -157,14 +157,14 @@ fn newest(seen: &[crate::watching::Seen]) -> u64 {
 }
 
 fn liveness(fault: &Fault, story: &Story, times: &Times, checks: &mut Checks) {
-    let (fault_name, observer) = (fault.name, fault.observer);
+    let fault_name = fault.name;
     let healed = times.fault.end;
     if fault.stands {
         let settled = times.fault.start + UNDER_WAY_TIME..healed;
         let blocks: usize = (0..NODES).map(|node| story.blocks(&settled, node)).sum();
         checks.check("no half decides alone", blocks == 0, &format!("{blocks} blocks"));
     } else {
-        let gap = story.longest_gap(&times.fault, observer);
+        let gap = story.longest_gap(&times.fault, OBSERVER);
         checks.check(
             &format!("the network goes on: no gap above {:?}", fault.gap_max),
             gap <= fault.gap_max,
@@ -247,7 +247,7 @@ fn heading() -> Vec<String> {
 }
 
 fn row(fault: &Fault, story: &Story, times: &Times) -> Vec<String> {
-    let of = |window: &Range<Instant>| story.latencies(window, fault.vias, fault.observer);
+    let of = |window: &Range<Instant>| story.latencies(window, fault.vias, OBSERVER);
     let (calm, during) = (of(&times.calm), of(&times.fault));
     let healed = times.fault.end;
     let milliseconds = |value: f64| format!("{value:.0} ms");
@@ -263,13 +263,13 @@ fn row(fault: &Fault, story: &Story, times: &Times) -> Vec<String> {
         Some(time) => *time,
         None => Duration::MAX,
     });
-    let gap = story.longest_gap(&times.fault, fault.observer);
-    let next = story.next_block(healed, fault.observer);
+    let gap = story.longest_gap(&times.fault, OBSERVER);
+    let next = story.next_block(healed, OBSERVER);
     let (refused, most) = story.refused();
     if refused > 0 {
         println!("        refusals: {most}");
     }
-    let after = story.latencies(&(healed..times.end), fault.vias, fault.observer);
+    let after = story.latencies(&(healed..times.end), fault.vias, OBSERVER);
     println!("        after it: p50 {:.0} ms, p99 {:.0} ms", after.p50_ms, after.p99_ms);
     vec![
         fault.name.to_string(),

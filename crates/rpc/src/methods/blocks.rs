@@ -88,11 +88,11 @@ pub fn transaction_object(
 }
 
 /// Receipt `index` of a block as an object.
-pub fn receipt_object<'a>(
+pub fn receipt_object(
     view: &View,
-    executed: &'a Executed,
+    executed: &Executed,
     index: usize,
-) -> Result<ReceiptObject<'a>, RpcError> {
+) -> Result<ReceiptObject, RpcError> {
     let transaction = decoded(executed, index)?;
     let header = executed.block.header();
     let receipts =
@@ -113,7 +113,7 @@ pub async fn receipts(context: &Context, params: &Params) -> Result<JsonText, Rp
             return Ok(Value::Null.into());
         };
         let count = executed.receipts.len();
-        let all: Result<Vec<ReceiptObject<'_>>, RpcError> =
+        let all: Result<Vec<ReceiptObject>, RpcError> =
             (0..count).map(|index| receipt_object(&view, &executed, index)).collect();
         Ok(JsonText::of(&all?))
     })

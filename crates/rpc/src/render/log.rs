@@ -1,6 +1,6 @@
 //! Logs.
 
-use alloy_primitives::{Address, B256, Log};
+use alloy_primitives::{Address, B256};
 use chain::LogEntry;
 use serde::Serialize;
 
@@ -23,50 +23,18 @@ pub struct LogObject<'a> {
     removed: bool,
 }
 
-impl<'a> LogObject<'a> {
-    /// `log`, which stands at `place`.
-    pub fn new(log: &'a Log, place: LogPlace) -> Self {
-        Self {
-            address: log.address,
-            topics: log.topics(),
-            data: Data(&log.data.data),
-            block_number: Quantity(place.block_number),
-            block_hash: place.block_hash,
-            block_timestamp: Quantity(place.block_timestamp),
-            transaction_hash: place.transaction_hash,
-            transaction_index: Quantity(place.transaction_index),
-            log_index: Quantity(place.log_index),
-            removed: false,
-        }
-    }
-}
-
-/// Where a log stands.
-#[derive(Clone, Copy, Debug)]
-pub struct LogPlace {
-    /// Height of its block.
-    pub block_number: u64,
-    /// Hash of its block.
-    pub block_hash: B256,
-    /// Time of its block, seconds.
-    pub block_timestamp: u64,
-    /// Its transaction.
-    pub transaction_hash: B256,
-    /// Position of the transaction in the block.
-    pub transaction_index: u32,
-    /// Position among all logs of the block.
-    pub log_index: u32,
-}
-
-/// A stored log.
+/// A log of a final block.
 pub fn log(entry: &LogEntry) -> LogObject<'_> {
-    let place = LogPlace {
-        block_number: entry.block_number,
+    LogObject {
+        address: entry.log.address,
+        topics: entry.log.topics(),
+        data: Data(&entry.log.data.data),
+        block_number: Quantity(entry.block_number),
         block_hash: entry.block_hash,
-        block_timestamp: entry.block_timestamp,
+        block_timestamp: Quantity(entry.block_timestamp),
         transaction_hash: entry.transaction_hash,
-        transaction_index: entry.transaction_index,
-        log_index: entry.log_index,
-    };
-    LogObject::new(&entry.log, place)
+        transaction_index: Quantity(entry.transaction_index),
+        log_index: Quantity(entry.log_index),
+        removed: false,
+    }
 }

@@ -3,13 +3,10 @@
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_primitives::{Address, B256, Bloom};
 use chain::LogEntry;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use types::{Header, Receipt};
 
-use super::{
-    log::{LogObject, LogPlace},
-    wire::Quantity,
-};
+use super::{log, wire::Quantity};
 
 /// The receipts of one block, with what is needed to show one of them.
 pub struct BlockReceipts<'a> {
@@ -48,23 +45,12 @@ impl BlockReceipts<'_> {
             })
             .collect()
     }
-
-    fn log_place(&self, index: usize, transaction_hash: B256, log_index: usize) -> LogPlace {
-        LogPlace {
-            block_number: self.header.number,
-            block_hash: self.hash,
-            block_timestamp: self.header.timestamp,
-            transaction_hash,
-            transaction_index: index as u32,
-            log_index: log_index as u32,
-        }
-    }
 }
 
 /// A receipt as JSON.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ReceiptObject<'a> {
+pub struct ReceiptObject {
     r#type: Quantity<u8>,
     status: Quantity<u8>,
     transaction_hash: B256,
@@ -77,22 +63,21 @@ pub struct ReceiptObject<'a> {
     gas_used: Quantity<u64>,
     cumulative_gas_used: Quantity<u64>,
     effective_gas_price: Quantity<u128>,
-    logs: Vec<LogObject<'a>>,
+    #[serde(serialize_with = "as_objects")]
+    logs: Vec<LogEntry>,
     logs_bloom: Bloom,
 }
 
 /// Receipt of transaction `index`, for which `price` wei per gas were charged.
-pub fn receipt<'a>(
-    block: &BlockReceipts<'a>,
+pub fn receipt(
+    block: &BlockReceipts<'_>,
     index: usize,
     transaction: &TxEnvelope,
     from: Address,
     price: u128,
-) -> ReceiptObject<'a> {
+) -> ReceiptObject {
     let receipt = &block.receipts[index];
     let hash = *transaction.tx_hash();
-    let first = block.logs_before(index);
-    let logs = receipt.logs.iter().zip(first..);
     ReceiptObject {
         r#type: Quantity(receipt.transaction_type),
         status: Quantity(u8::from(receipt.success)),
@@ -106,7 +91,11 @@ pub fn receipt<'a>(
         gas_used: Quantity(block.gas_used(index)),
         cumulative_gas_used: Quantity(receipt.cumulative_gas_used),
         effective_gas_price: Quantity(price),
-        logs: logs.map(|(log, at)| LogObject::new(log, block.log_place(index, hash, at))).collect(),
+        logs: block.logs(index, hash, block.logs_before(index)),
         logs_bloom: receipt.bloom(),
     }
+}
+
+fn as_objects<S: Serializer>(logs: &[LogEntry], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(logs.iter().map(log))
 }

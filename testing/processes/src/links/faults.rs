@@ -14,6 +14,8 @@ const SYNC_DELAY_MS: i64 = 200;
 const WRONG_CLOCK: usize = 2;
 /// The node whose disk is slow.
 const SLOW_DISK: usize = 1;
+/// The node where receipts and blocks are looked for; no fault cuts it off alone.
+pub const OBSERVER: usize = 0;
 /// The node that is cut off.
 const ISOLATED: usize = 3;
 
@@ -31,8 +33,6 @@ pub struct Fault {
     pub unit: &'static str,
     /// Nodes whose transactions are measured: those that are not cut off.
     pub vias: &'static [usize],
-    /// Where they are looked for.
-    pub observer: usize,
     /// Whether nothing may become final meanwhile.
     pub stands: bool,
     /// Longest time without a block meanwhile.
@@ -50,7 +50,6 @@ pub const FAULTS: &[Fault] = &[
         fired: lost,
         unit: "frames lost",
         vias: &[0, 1, 2, 3],
-        observer: 0,
         stands: false,
         gap_max: Duration::from_secs(5),
         recovery_max: Duration::from_secs(10),
@@ -62,7 +61,6 @@ pub const FAULTS: &[Fault] = &[
         fired: lost,
         unit: "frames lost",
         vias: &[0, 1, 2, 3],
-        observer: 0,
         stands: false,
         gap_max: Duration::from_secs(8),
         recovery_max: Duration::from_secs(10),
@@ -74,7 +72,6 @@ pub const FAULTS: &[Fault] = &[
         fired: cut,
         unit: "frames kept back",
         vias: &[0, 1, 2, 3],
-        observer: 0,
         stands: true,
         gap_max: Duration::MAX,
         recovery_max: Duration::from_secs(30),
@@ -86,7 +83,6 @@ pub const FAULTS: &[Fault] = &[
         fired: cut,
         unit: "frames kept back",
         vias: &[0, 1, 2],
-        observer: 0,
         stands: false,
         gap_max: Duration::from_secs(5),
         recovery_max: Duration::from_secs(30),
@@ -98,7 +94,6 @@ pub const FAULTS: &[Fault] = &[
         fired: |nodes| nodes.control(WRONG_CLOCK).wrong_clock_reads(),
         unit: "wrong times read",
         vias: &[0, 1, 2, 3],
-        observer: 0,
         stands: false,
         gap_max: Duration::from_secs(5),
         recovery_max: Duration::from_secs(30),
@@ -110,7 +105,6 @@ pub const FAULTS: &[Fault] = &[
         fired: |nodes| nodes.control(SLOW_DISK).slow_syncs(),
         unit: "slow syncs",
         vias: &[0, 2, 3],
-        observer: 0,
         stands: false,
         gap_max: Duration::from_secs(5),
         recovery_max: Duration::from_secs(30),

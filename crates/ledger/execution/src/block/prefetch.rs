@@ -34,7 +34,10 @@ impl BlockExecutor {
             Some(wanted) => wanted,
             None => {
                 let wanted = self.first_keys();
-                self.need(&wanted).inspect_err(|_| self.progress.wanted = Some(wanted.clone()))?;
+                if let Err(pause) = self.need(&wanted) {
+                    self.progress.wanted = Some(wanted);
+                    return Err(pause);
+                }
                 wanted
             }
         };

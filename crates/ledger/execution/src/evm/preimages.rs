@@ -48,7 +48,7 @@ impl Preimages {
     }
 }
 
-/// The place of the recording instruction in the table, and what it costs besides its input.
+/// The opcode whose instruction is replaced by [`recording`].
 pub(super) const KECCAK256: u8 = opcode::KECCAK256;
 
 /// The library's KECCAK256, then a note of what it hashed.

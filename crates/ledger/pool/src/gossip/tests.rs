@@ -13,7 +13,9 @@ use commonware_p2p::{
     simulated::{Config, Link, Network, Oracle, Receiver, Sender},
 };
 use commonware_parallel::Sequential;
-use commonware_runtime::{Clock as _, Quota, Runner as _, Supervisor as _, deterministic};
+use commonware_runtime::{
+    Clock as _, Metrics as _, Quota, Runner as _, Supervisor as _, deterministic,
+};
 use commonware_utils::{NZU32, NZUsize, Probability, probability};
 use proptest::prelude::*;
 use types::limits::TRANSACTION_BYTES_MAX;
@@ -306,6 +308,25 @@ fn garbage_blocks_its_sender() {
             node.submit(chain(1, 0..1)).await;
         });
     }
+}
+
+#[test]
+fn what_a_blocked_peer_had_sent_before_is_not_read() {
+    deterministic::Runner::seeded(11).start(|context| async move {
+        let net = Net::start(context, 2).await;
+        net.link(0, 1, probability!(1.0)).await;
+        let _node = net.node(1).await;
+        let (mut sender, _receiver) = net.wire(0).await;
+        for _ in 0..20 {
+            sender.send(Recipients::All, vec![7, 7, 7], false);
+        }
+        net.context.sleep(Duration::from_millis(200)).await;
+        assert!(net.blocked(1, 0).await);
+        let metrics = net.context.encode();
+        let blocked: Vec<&str> =
+            metrics.lines().filter(|line| line.contains("blocked_total")).collect();
+        assert!(blocked.iter().any(|line| line.ends_with(" 1")), "{blocked:?}");
+    });
 }
 
 #[test]

@@ -48,7 +48,8 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let identity = network::Identity::load(&arguments.config)?;
-    let flood = Flood::new(arguments.kind, arguments.channel, arguments.bytes)?;
+    let flood =
+        Flood::new(arguments.kind, arguments.channel, arguments.bytes, identity.chain_id())?;
     let folder = tempfile::tempdir()?;
     let settings = tokio::Config::new()
         .with_worker_threads(2)

@@ -1,7 +1,7 @@
 //! What is sent: noise, and messages that a node cannot tell from honest ones before it has done
 //! the work that they ask for.
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256, TxKind, hex};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use clap::ValueEnum;
 use commonware_codec::Encode as _;
@@ -9,12 +9,18 @@ use commonware_consensus::{marshal::resolver::handler::Key, types::Height};
 use consensus::{Digest, history::HistoryRequest};
 use engine::channel;
 use eyre::{Result, ensure};
-use load::random::Random;
+use load::{
+    accounts::{Account, Call},
+    random::Random,
+};
 use pool::gossip::{Announcement, BODIES_MAX, GossipMessage, HASHES_MAX};
 
 /// Transactions of garbage in a message of bodies, and their length, bytes: about 1 MiB together.
 const BODIES: usize = 1_024;
 const BODY_BYTES: usize = 1_000;
+/// Pushed transactions in a message, all different, and their first nonce.
+const PUSHES: u64 = 512;
+const PUSHED_NONCE: u64 = 1_000_000;
 /// Heights asked for begin at 1 and stay below this.
 const HEIGHTS: u64 = 200;
 /// Blocks asked for in one question about the past.
@@ -35,6 +41,8 @@ pub enum Kind {
     Requests,
     /// Transactions that nobody asked for.
     Bodies,
+    /// Signed transactions far ahead of their sender's nonce, pushed like new ones.
+    Pushes,
     /// Requests for final blocks.
     Blocks,
     /// Questions about the past.
@@ -49,23 +57,31 @@ pub struct Flood {
 }
 
 impl Flood {
-    /// A flood of this kind; `channel` and `bytes` matter to garbage only.
+    /// A flood of this kind; `channel` and `bytes` matter to garbage only, `chain_id` to signed
+    /// transactions.
     ///
     /// # Errors
     /// `bytes` is more than the network allows.
-    pub fn new(kind: Kind, channel: u64, bytes: usize) -> Result<Self> {
+    pub fn new(kind: Kind, channel: u64, bytes: usize, chain_id: u64) -> Result<Self> {
         let most = engine::message_bytes_max() as usize;
         ensure!(bytes <= most, "the network's messages have at most {most} bytes");
         let mut random = Random::new(0xf1_00d);
         let channel = match kind {
             Kind::Garbage | Kind::Silence => channel,
-            Kind::Announcements | Kind::Requests | Kind::Bodies => channel::TRANSACTIONS,
+            Kind::Announcements | Kind::Requests | Kind::Bodies | Kind::Pushes => {
+                channel::TRANSACTIONS
+            }
             Kind::Blocks => channel::BACKFILL,
             Kind::History => channel::HISTORY,
         };
         let count = if kind == Kind::Silence { 0 } else { VARIANTS };
-        let make = |number| message(kind, number, bytes, &mut random);
-        Ok(Self { channel, messages: (0..count as u64).map(make).collect(), next: 0 })
+        let messages: Result<Vec<Bytes>> = match kind {
+            Kind::Pushes => (0..count as u64).map(|number| pushes(number, chain_id)).collect(),
+            _ => (0..count as u64)
+                .map(|number| Ok(message(kind, number, bytes, &mut random)))
+                .collect(),
+        };
+        Ok(Self { channel, messages: messages?, next: 0 })
     }
 
     /// Channel that it is for.
@@ -83,7 +99,7 @@ impl Flood {
 
 fn message(kind: Kind, number: u64, bytes: usize, random: &mut Random) -> Bytes {
     match kind {
-        Kind::Garbage | Kind::Silence => noise(bytes, random),
+        Kind::Garbage | Kind::Silence | Kind::Pushes => noise(bytes, random),
         Kind::Announcements => {
             let one = |_| Announcement { hash: hash(random), size: 200 };
             GossipMessage::Announce((0..HASHES_MAX).map(one).collect()).encode()
@@ -110,6 +126,18 @@ fn message(kind: Kind, number: u64, bytes: usize, random: &mut Random) -> Bytes 
             request(number, &question.encode())
         }
     }
+}
+
+/// Each costs its receiver the recovery of a signer.
+fn pushes(number: u64, chain_id: u64) -> Result<Bytes> {
+    let call = Call { to: TxKind::Call(Address::ZERO), data: Default::default() };
+    let account = Account::derive(0xf1_00d, number)?;
+    let signed = |offset| {
+        let signed = account.sign(chain_id, PUSHED_NONCE + offset, 21_000, &call)?;
+        Ok(hex::decode(signed.raw)?.into())
+    };
+    let transactions: Result<Vec<_>> = (0..PUSHES).map(signed).collect();
+    Ok(GossipMessage::Push(transactions?).encode())
 }
 
 /// A question in the form of the library's resolver: id, tag 0, key.

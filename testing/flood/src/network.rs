@@ -35,6 +35,7 @@ const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 pub struct Identity {
     key: PrivateKey,
     listen: SocketAddr,
+    chain_id: u64,
     namespace: [u8; Namespace::LENGTH],
     peers: Vec<(PublicKey, SocketAddr)>,
 }
@@ -63,7 +64,15 @@ impl Identity {
             peers.push((public_key(&peer.key)?, address));
         }
         let key = PrivateKey::decode(seed).wrap_err("node key")?;
-        Ok(Self { key, listen: config.p2p.listen, namespace: namespace.to_bytes(), peers })
+        let (listen, chain_id) = (config.p2p.listen, genesis.chain_id);
+        Ok(Self { key, listen, chain_id, namespace: namespace.to_bytes(), peers })
+    }
+}
+
+impl Identity {
+    /// Chain of the network.
+    pub fn chain_id(&self) -> u64 {
+        self.chain_id
     }
 }
 

@@ -60,6 +60,10 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
+    pub(crate) fn fee_mode(&self) -> FeeMode {
+        self.rules.fee_mode
+    }
+
     pub(crate) fn new(config: PoolConfig, rules: TransactionRules) -> Self {
         Self {
             config,

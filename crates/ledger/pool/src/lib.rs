@@ -30,3 +30,4 @@ pub use config::{
 pub use listeners::{SUBSCRIBERS_MAX, SUBSCRIPTION_ITEMS_MAX};
 pub use pool::{Inserted, Origin, Pool, PoolContent, PoolStatus};
 pub use refusal::Refusal;
+pub use selection::{LARGE_GAS, Order};

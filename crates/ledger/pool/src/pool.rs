@@ -10,13 +10,13 @@ use alloy_primitives::{Address, B256, Bytes};
 use execution::validate::{TransactionRules, check_transaction};
 use futures::channel::mpsc;
 use state::AccountRecord;
-use types::Transaction;
+use types::{FeeMode, Transaction};
 
 use crate::{
     PoolConfig, Refusal,
     contents::{Candidate, Contents},
     listeners::{Listeners, Waiters},
-    selection::{self, Room},
+    selection::{self, Order, Room},
 };
 
 /// Where a transaction came from.
@@ -137,7 +137,7 @@ impl Pool {
     ///
     /// `gas_max` bounds the sum of gas limits, `bytes_max` that of encodings. Gas used is mostly
     /// far below the limit, so a proposer that drops what does not fit may ask for several blocks'
-    /// worth of gas.
+    /// worth of gas. In metered mode `order` is not looked at: who tips more comes first.
     pub fn select(
         &self,
         excluded: &HashSet<B256>,
@@ -145,9 +145,15 @@ impl Pool {
         gas_max: u64,
         bytes_max: usize,
         count_max: usize,
+        order: Order,
     ) -> Vec<Arc<Transaction>> {
         let room = Room { gas: gas_max, bytes: bytes_max, count: count_max };
-        selection::select(&self.lock().contents, excluded, ancestor_nonces, room)
+        let contents = &self.lock().contents;
+        let order = match contents.fee_mode() {
+            FeeMode::Free => order,
+            FeeMode::Metered => Order::Arrival,
+        };
+        selection::select(contents, excluded, ancestor_nonces, room, order)
     }
 
     /// Whether [`Self::select`] would find anything.
@@ -344,5 +350,5 @@ fn has_work(
     ancestor_nonces: &BTreeMap<Address, u64>,
 ) -> bool {
     let room = Room { gas: u64::MAX, bytes: usize::MAX, count: 1 };
-    !selection::select(contents, excluded, ancestor_nonces, room).is_empty()
+    !selection::select(contents, excluded, ancestor_nonces, room, Order::Arrival).is_empty()
 }

@@ -19,7 +19,7 @@ use crate::{
 /// The node whose key the hostile program has.
 const TURNED: usize = 3;
 /// Messages that a node cannot tell from honest ones before it has worked on them.
-const KINDS: [&str; 4] = ["announcements", "requests", "blocks", "history"];
+const KINDS: [&str; 5] = ["announcements", "requests", "pushes", "blocks", "history"];
 /// What no honest node sends: kind, channel, name. The last channel is none that nodes know.
 const LIES: [(&str, u64, &str); 10] = [
     ("garbage", 0, "garbage: votes"),
@@ -47,10 +47,12 @@ pub async fn attacks(phases: &mut Phases<'_>, checks: &mut Checks) -> Result<()>
     let network = phases.network;
     let Some(program) = program(network.program(), checks) else { return Ok(()) };
     network.devnet("stop", &[NAMES[TURNED]])?;
+    let config = network.node_folder(TURNED).join("node.toml");
     for kind in KINDS {
         let name = format!("flood of {kind} from a validator");
         let sent = |time: Duration| {
-            flood(program.clone(), network, vec!["--kind".into(), kind.into()], time.as_secs())
+            let arguments = vec!["--kind".into(), kind.into()];
+            flood(program.clone(), config.clone(), arguments, time.as_secs())
         };
         phases.alternate(&name, sent).await?;
     }
@@ -72,11 +74,10 @@ fn program(program: &Program, checks: &mut Checks) -> Option<PathBuf> {
 
 async fn flood(
     program: PathBuf,
-    network: &Network<'_>,
+    config: PathBuf,
     arguments: Vec<String>,
     seconds: u64,
 ) -> Result<String> {
-    let config = network.node_folder(TURNED).join("node.toml");
     let output = Command::new(program)
         .arg("--config")
         .arg(config)
@@ -104,6 +105,7 @@ pub async fn lies(program_of: &Program, checks: &mut Checks) -> Result<()> {
     let Some(program) = program(program_of, checks) else { return Ok(()) };
     let network = Network::start(program_of, "flooded", 7).await?;
     let mut all = Vec::new();
+    let config = network.node_folder(TURNED).join("node.toml");
     for (number, (kind, channel, name)) in (0..).zip(LIES) {
         network.devnet("stop", &[NAMES[TURNED]])?;
         let trickle = Trickle::start(network.url(1), 300 + number);
@@ -111,7 +113,7 @@ pub async fn lies(program_of: &Program, checks: &mut Checks) -> Result<()> {
         let memory = Memory::watch(pids(&network)?);
         let arguments = ["--kind", kind, "--channel", &channel.to_string()];
         let arguments = arguments.map(str::to_string).to_vec();
-        let told = flood(program.clone(), &network, arguments, LIE_SECONDS).await?;
+        let told = flood(program.clone(), config.clone(), arguments, LIE_SECONDS).await?;
         let promises = trickle.finish().await?;
         let most = memory.take().into_iter().max().unwrap_or_default();
         let logs: Vec<String> =

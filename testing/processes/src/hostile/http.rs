@@ -48,9 +48,10 @@ const HEAD: &str = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: applicat
 pub async fn attacks(phases: &mut Phases<'_>) -> Result<()> {
     let port = phases.network.rpc_port(VICTIM);
     phases.alternate("10,000 idle connections", |time| idle(port, time)).await?;
-    phases.alternate("2,500 slow headers", |time| slow(port, time, "POST / HTTP/1.1\r\n")).await?;
-    let body = format!("{HEAD}content-length: 20000000\r\n\r\n[");
-    phases.alternate("2,500 slow bodies", |time| slow(port, time, &body)).await?;
+    let head: Arc<str> = "POST / HTTP/1.1\r\n".into();
+    phases.alternate("2,500 slow headers", |time| slow(port, time, head.clone())).await?;
+    let body: Arc<str> = format!("{HEAD}content-length: 20000000\r\n\r\n[").into();
+    phases.alternate("2,500 slow bodies", |time| slow(port, time, body.clone())).await?;
     phases.alternate("bodies of 1 GiB, announced", |time| huge(port, time, false)).await?;
     phases.alternate("bodies of 1 GiB, in chunks", |time| huge(port, time, true)).await?;
     let batch: Arc<[u8]> = batch("eth_chainId", "[]", BATCH_CALLS).into();
@@ -87,7 +88,7 @@ async fn idle(port: u16, time: Duration) -> Result<String> {
 }
 
 /// Says `start` at once and then a byte at a time.
-async fn slow(port: u16, time: Duration, start: &str) -> Result<String> {
+async fn slow(port: u16, time: Duration, start: Arc<str>) -> Result<String> {
     let end = Instant::now() + time;
     let mut held = connect(port, SLOW_CONNECTIONS).await;
     for stream in &mut held {

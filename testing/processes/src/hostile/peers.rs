@@ -1,6 +1,9 @@
 //! Strangers at the p2p port.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use eyre::Result;
 use tokio::{
@@ -25,17 +28,18 @@ const GARBAGE_BYTES: usize = 65_536;
 pub async fn attacks(phases: &mut Phases<'_>) -> Result<()> {
     let port = phases.network.p2p_port(VICTIM);
     let mut random = load::random::Random::new(11);
-    let garbage: Vec<u8> = (0..GARBAGE_BYTES).map(|_| random.below(256) as u8).collect();
+    let garbage: Arc<[u8]> = (0..GARBAGE_BYTES).map(|_| random.below(256) as u8).collect();
     let name = "1,000 strangers with garbage at the p2p port";
-    phases.alternate(name, |time| strangers(port, time, &garbage)).await?;
+    phases.alternate(name, |time| strangers(port, time, garbage.clone())).await?;
     // The length of a first message, and then nothing.
+    let half: Arc<[u8]> = garbage[..7].into();
     let name = "1,000 half handshakes at the p2p port";
-    phases.alternate(name, |time| strangers(port, time, &garbage[..7])).await
+    phases.alternate(name, |time| strangers(port, time, half.clone())).await
 }
 
 /// Each from an address of its own, as far as the loopback network has them: the node bounds
 /// handshakes by address, and honest peers must not be in the same bound.
-async fn strangers(port: u16, time: Duration, bytes: &[u8]) -> Result<String> {
+async fn strangers(port: u16, time: Duration, bytes: Arc<[u8]>) -> Result<String> {
     let end = Instant::now() + time;
     let mut held = Vec::new();
     let mut refused = 0;
@@ -43,7 +47,7 @@ async fn strangers(port: u16, time: Duration, bytes: &[u8]) -> Result<String> {
         match timeout(CONNECT_TIME_MAX, stranger(number, port)).await {
             Ok(Ok(mut stream)) => {
                 // The node closes whenever it has seen enough.
-                let _ = timeout(Duration::from_millis(20), stream.write_all(bytes)).await;
+                let _ = timeout(Duration::from_millis(20), stream.write_all(&bytes)).await;
                 held.push(stream);
             }
             _ => refused += 1,

@@ -8,6 +8,7 @@ use std::{
 
 use eyre::{Result, eyre};
 use load::distribution::Distribution;
+use tokio::runtime::Runtime;
 
 use super::{
     VICTIM,
@@ -30,6 +31,9 @@ const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
 const HEALTH_TIME_MAX: Duration = Duration::from_secs(2);
 /// Finality under attack, in terms of the calm times around it.
 const SLOWER_MAX: f64 = 2.0;
+/// Niceness of the attackers. They have machines of their own elsewhere; here they must not take the
+/// processors from those who measure.
+const ATTACKER_NICENESS: i32 = 19;
 /// Below this a 99th percentile says more about the machine than about the node, milliseconds.
 const P99_FLOOR_MS: f64 = 200.0;
 
@@ -40,6 +44,7 @@ pub struct Phases<'a> {
     attacks: &'a str,
     memory: Memory,
     measured: Vec<Measured>,
+    attackers: Option<Runtime>,
 }
 
 /// One attack.
@@ -69,7 +74,9 @@ impl<'a> Phases<'a> {
     pub fn start(network: &'a Network<'a>, attacks: &'a str) -> Result<Self> {
         let pid = |node| network.pid(node)?.ok_or_else(|| eyre!("no process"));
         let pids: Result<Vec<u32>> = (0..NAMES.len()).map(pid).collect();
-        Ok(Self { network, attacks, memory: Memory::watch(pids?), measured: Vec::new() })
+        let memory = Memory::watch(pids?);
+        let attackers = Some(attackers()?);
+        Ok(Self { network, attacks, memory, measured: Vec::new(), attackers })
     }
 
     /// Repeats an attack that goes on until it is dropped, or ends early, with calm in between.
@@ -77,7 +84,7 @@ impl<'a> Phases<'a> {
     ///
     /// # Errors
     /// The attack itself could not be carried out.
-    pub async fn alternate<F: Future<Output = Result<String>>>(
+    pub async fn alternate<F: Future<Output = Result<String>> + Send + 'static>(
         &mut self,
         name: &str,
         mut attack: impl FnMut(Duration) -> F,
@@ -91,8 +98,10 @@ impl<'a> Phases<'a> {
         calms.push(calm().await);
         for _ in 0..ROUNDS {
             let begin = Instant::now();
+            let attackers = self.attackers.as_ref().ok_or_else(|| eyre!("it is over"))?;
+            let attacked = attackers.spawn(attack(PHASE_TIME));
             let attacking = async {
-                let ended = attack(PHASE_TIME).await;
+                let ended = attacked.await?;
                 // One that is over sooner leaves the node busy with what it sent.
                 tokio::time::sleep(PHASE_TIME.saturating_sub(begin.elapsed())).await;
                 ended
@@ -115,9 +124,22 @@ impl<'a> Phases<'a> {
     }
 
     /// All attacks so far.
-    pub fn finish(self) -> Vec<Measured> {
+    pub fn finish(mut self) -> Vec<Measured> {
+        // A runtime cannot be dropped where others wait.
+        if let Some(attackers) = self.attackers.take() {
+            attackers.shutdown_background();
+        }
         self.measured
     }
+}
+
+/// Threads of the attackers; what they start has their niceness.
+fn attackers() -> Result<Runtime> {
+    let give_way = || {
+        let _ = rustix::process::setpriority_process(None, ATTACKER_NICENESS);
+    };
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    Ok(threads.worker_threads(2).on_thread_start(give_way).enable_all().build()?)
 }
 
 async fn calm() -> Range<Instant> {

@@ -17,7 +17,7 @@ use types::Transaction;
 
 use super::{
     ADMISSIONS_MAX, Announcement, BODIES_MAX, FLUSH_INTERVAL, GossipMessage, HASHES_MAX,
-    MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN, PUSHED_TRANSACTION_BYTES_MAX, REFUSED_REPEATS,
+    MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN, PUSH_MAX, PUSHED_TRANSACTION_BYTES_MAX, REFUSED_REPEATS,
     REPEAT_HASHES_MAX, REPEAT_INTERVAL, RESPONSE_BYTES_MAX,
     manners::Manners,
     message::{ANNOUNCEMENT_BYTES, LENGTH_BYTES_MAX, OVERHEAD_BYTES_MAX},
@@ -191,7 +191,7 @@ where
                 .into_iter()
                 .partition(|held| held.encoded().len() <= PUSHED_TRANSACTION_BYTES_MAX);
             let small = small.iter().map(|transaction| transaction.encoded().clone());
-            for batch in self.batches(small) {
+            for batch in self.batches(small, PUSH_MAX) {
                 self.counters.pushed.inc_by(batch.len() as u64);
                 sender.send(Recipients::All, GossipMessage::Push(batch).encode(), false);
             }
@@ -296,6 +296,7 @@ where
         if wanted.is_empty() {
             return;
         }
+        self.manners.admitting(&peer, wanted.len());
         let (hashes, bodies) = wanted.into_iter().unzip();
         let admit = self.admit.clone();
         self.admissions.push(async move {
@@ -305,11 +306,13 @@ where
     }
 
     fn admitted(&mut self, Admitted { peer, hashes, results }: Admitted<P>) {
-        let mut undecodable = None;
+        self.manners.admitted(&peer, hashes.len());
+        let (mut undecodable, mut refused) = (None, 0);
         for (hash, result) in hashes.iter().zip(results) {
             let refusal = result.err().filter(|refusal| *refusal != Refusal::AlreadyKnown);
             self.requests.admitted(hash, refusal.as_ref().is_some_and(is_lasting));
             let Some(refusal) = refusal else { continue };
+            refused += usize::from(!matches!(refusal, Refusal::State(_)));
             self.counters.refused.inc();
             tracing::debug!(%hash, %refusal, code = refusal.code(), "refused a peer's transaction");
             if refusal.is_undecodable() {
@@ -318,6 +321,8 @@ where
         }
         if let Some(refusal) = undecodable {
             self.block(peer, &refusal.to_string());
+        } else if self.manners.refused(&peer, refused) {
+            self.requests.forget(&peer);
         }
     }
 
@@ -341,7 +346,7 @@ where
             held.push(transaction.encoded().clone());
         }
         self.manners.served(&peer, total);
-        for transactions in self.batches(held) {
+        for transactions in self.batches(held, BODIES_MAX) {
             let message = GossipMessage::Bodies { transactions, missing: Vec::new() };
             sender.send(Recipients::One(peer.clone()), message.encode(), false);
         }
@@ -352,15 +357,19 @@ where
         }
     }
 
-    /// Bodies in as many batches as messages are needed.
-    fn batches(&self, bodies: impl IntoIterator<Item = Bytes>) -> Vec<Vec<Bytes>> {
+    /// Bodies in as many batches of at most `count_max` as messages are needed.
+    fn batches(
+        &self,
+        bodies: impl IntoIterator<Item = Bytes>,
+        count_max: usize,
+    ) -> Vec<Vec<Bytes>> {
         let mut batches: Vec<Vec<Bytes>> = Vec::new();
         let mut size = 0;
         for bytes in bodies {
             let length = bytes.len() + LENGTH_BYTES_MAX;
             match batches.last_mut() {
                 Some(batch)
-                    if size + length <= self.message_bytes_max && batch.len() < BODIES_MAX =>
+                    if size + length <= self.message_bytes_max && batch.len() < count_max =>
                 {
                     batch.push(bytes);
                 }

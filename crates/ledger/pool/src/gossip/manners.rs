@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    HASHES_PER_PEER_MAX, PUSHED_BYTES_PER_PEER_MAX, PUSHED_PER_PEER_MAX, SERVED_BYTES_PER_PEER_MAX,
-    UNASKED_MAX,
+    ADMITTING_PER_PEER_MAX, DISTRUST_REPEATS, HASHES_PER_PEER_MAX, PUSHED_BYTES_PER_PEER_MAX,
+    PUSHED_PER_PEER_MAX, REFUSED_PER_PEER_MAX, SERVED_BYTES_PER_PEER_MAX, UNASKED_MAX,
 };
 
-/// One peer's account. The first six are since the last repetition.
+/// One peer's account. The first seven are since the last repetition.
 #[derive(Debug, Default)]
 struct Account {
     announced_hashes: usize,
@@ -16,8 +16,13 @@ struct Account {
     served_bytes: usize,
     pushed_bytes: usize,
     pushed: usize,
+    refused: usize,
     /// It was blocked, and what it had sent before is not yet all read.
     blocked: bool,
+    /// Repetitions for which it is not listened to.
+    distrusted: u32,
+    /// Its transactions in admission.
+    admitting: usize,
     /// Transactions asked of it that it has not sent.
     owed: usize,
     /// Transactions that it sent without owing them.
@@ -42,7 +47,8 @@ impl<P: Clone + Ord> Manners<P> {
         for account in self.0.values_mut() {
             (account.announced_hashes, account.requested_hashes) = (0, 0);
             (account.served_bytes, account.pushed_bytes, account.pushed) = (0, 0, 0);
-            account.blocked = false;
+            (account.refused, account.blocked) = (0, false);
+            account.distrusted = account.distrusted.saturating_sub(1);
         }
     }
 
@@ -50,7 +56,7 @@ impl<P: Clone + Ord> Manners<P> {
     pub(super) fn may_announce(&mut self, peer: &P, hashes: usize) -> bool {
         let account = self.account(peer);
         account.announced_hashes = account.announced_hashes.saturating_add(hashes);
-        account.announced_hashes <= HASHES_PER_PEER_MAX
+        account.announced_hashes <= HASHES_PER_PEER_MAX && account.distrusted == 0
     }
 
     /// Whether a request for so many hashes is still answered in this interval.
@@ -66,7 +72,33 @@ impl<P: Clone + Ord> Manners<P> {
         let account = self.account(peer);
         account.pushed_bytes = account.pushed_bytes.saturating_add(bytes);
         account.pushed = account.pushed.saturating_add(transactions);
-        account.pushed_bytes <= PUSHED_BYTES_PER_PEER_MAX && account.pushed <= PUSHED_PER_PEER_MAX
+        account.pushed_bytes <= PUSHED_BYTES_PER_PEER_MAX
+            && account.pushed <= PUSHED_PER_PEER_MAX
+            && account.distrusted == 0
+            && account.admitting < ADMITTING_PER_PEER_MAX
+    }
+
+    /// The admission of so many of its transactions begins.
+    pub(super) fn admitting(&mut self, peer: &P, transactions: usize) {
+        let account = self.account(peer);
+        account.admitting = account.admitting.saturating_add(transactions);
+    }
+
+    /// The admission of so many of its transactions has ended.
+    pub(super) fn admitted(&mut self, peer: &P, transactions: usize) {
+        let account = self.account(peer);
+        account.admitting = account.admitting.saturating_sub(transactions);
+    }
+
+    /// So many of its transactions were refused. Answers whether it is no longer listened to.
+    pub(super) fn refused(&mut self, peer: &P, transactions: usize) -> bool {
+        let account = self.account(peer);
+        account.refused = account.refused.saturating_add(transactions);
+        let distrusts = account.refused > REFUSED_PER_PEER_MAX;
+        if distrusts {
+            account.distrusted = DISTRUST_REPEATS;
+        }
+        distrusts
     }
 
     /// It was blocked: messages of it that wait already need not be read.
@@ -126,6 +158,32 @@ mod tests {
         assert!(!manners.is_flooding(&"hostile"));
         assert_eq!(manners.sent(&"hostile", 1), 0);
         assert!(manners.is_flooding(&"hostile") && !manners.is_flooding(&"honest"));
+    }
+
+    #[test]
+    fn pushes_wait_for_the_admission_of_those_before_them() {
+        let mut manners = Manners::new();
+        manners.admitting(&1, ADMITTING_PER_PEER_MAX);
+        assert!(!manners.may_push(&1, 1, 1) && manners.may_push(&2, 1, 1));
+        manners.next_interval();
+        assert!(!manners.may_push(&1, 1, 1));
+        manners.admitted(&1, 1);
+        assert!(manners.may_push(&1, 1, 1));
+    }
+
+    #[test]
+    fn who_brings_what_is_refused_is_not_listened_to_for_a_while() {
+        let mut manners = Manners::new();
+        assert!(!manners.refused(&1, REFUSED_PER_PEER_MAX));
+        assert!(manners.may_push(&1, 1, 1) && manners.may_announce(&1, 1));
+        assert!(manners.refused(&1, 1));
+        for _ in 0..DISTRUST_REPEATS {
+            assert!(!manners.may_push(&1, 1, 1) && !manners.may_announce(&1, 1));
+            assert!(manners.may_push(&2, 1, 1) && manners.may_request(&1, 1));
+            manners.next_interval();
+        }
+        assert!(manners.may_push(&1, 1, 1) && manners.may_announce(&1, 1));
+        assert!(!manners.refused(&1, REFUSED_PER_PEER_MAX));
     }
 
     #[test]

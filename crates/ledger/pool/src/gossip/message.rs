@@ -8,7 +8,7 @@ use bytes::BufMut;
 use commonware_codec::{Buf, EncodeSize, Error, RangeCfg, Read, ReadExt as _, Write};
 use types::limits::TRANSACTION_BYTES_MAX;
 
-use super::{BODIES_MAX, HASHES_MAX};
+use super::{BODIES_MAX, HASHES_MAX, PUSH_MAX};
 
 const ANNOUNCE_TAG: u8 = 0;
 const REQUEST_TAG: u8 = 1;
@@ -45,7 +45,7 @@ pub enum GossipMessage {
         /// Hashes that were asked for and are not held (any more), at most [`HASHES_MAX`].
         missing: Vec<B256>,
     },
-    /// EIP-2718 encodings of what was just submitted to the sender; 1 to [`BODIES_MAX`].
+    /// EIP-2718 encodings of what was just submitted to the sender; 1 to [`PUSH_MAX`].
     Push(Vec<Bytes>),
 }
 
@@ -110,7 +110,7 @@ impl Read for GossipMessage {
                 }
                 Ok(Self::Bodies { transactions, missing })
             }
-            PUSH_TAG => read_list(buf, 1, BODIES_MAX, 2, read_transaction).map(Self::Push),
+            PUSH_TAG => read_list(buf, 1, PUSH_MAX, 2, read_transaction).map(Self::Push),
             tag => Err(Error::InvalidEnum(tag)),
         }
     }

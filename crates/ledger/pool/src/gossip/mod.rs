@@ -20,7 +20,9 @@
 //! ```
 //!
 //! Bytes that do not decode block the peer: an honest node holds only what decodes. Transactions
-//! refused for any other reason are merely dropped, since peers may be a block apart.
+//! refused for any other reason are merely dropped, since peers may be a block apart; but each cost
+//! the recovery of a signer, so a peer of which very many are refused is not listened to for some
+//! seconds.
 
 mod actor;
 mod manners;
@@ -73,6 +75,11 @@ pub const PUSHED_BYTES_PER_PEER_MAX: usize = 16 * 1024 * 1024;
 /// Transactions pushed by one peer that are looked at between two repetitions: each costs the
 /// recovery of a signer.
 pub const PUSHED_PER_PEER_MAX: usize = 8_192;
+/// Transactions in one push.
+pub const PUSH_MAX: usize = 1_024;
+/// Transactions of one peer in admission at one time beyond which its pushes are dropped: so many
+/// signers are recovered before it is known what they are worth.
+pub const ADMITTING_PER_PEER_MAX: usize = 2_048;
 /// Bytes of bodies sent to one peer between two repetitions; further requests of it go unanswered.
 pub const SERVED_BYTES_PER_PEER_MAX: usize = 32 * 1024 * 1024;
 /// Hashes of one peer's announcements, and of its requests, that are looked up between two
@@ -81,6 +88,11 @@ pub const HASHES_PER_PEER_MAX: usize = 65_536;
 /// Transactions that a peer may send without having been asked for them; they are dropped unread,
 /// and beyond it the peer is blocked. An honest peer sends none.
 pub const UNASKED_MAX: usize = 2 * BODIES_MAX;
+/// Transactions of one peer that may be refused between two repetitions: an honest peer sends what
+/// it admitted itself, and is at most some blocks apart. Beyond it the peer is not listened to.
+pub const REFUSED_PER_PEER_MAX: usize = 2_048;
+/// Repetitions for which such a peer's announcements and pushes are ignored.
+pub const DISTRUST_REPEATS: u32 = 5;
 /// Refused transactions that are remembered, so that they are not fetched again at once.
 pub const REFUSED_MAX: usize = 32_768;
 /// Repetitions after which refused transactions may be fetched again: up to twice as many.

@@ -21,10 +21,10 @@ use proptest::prelude::*;
 use types::limits::TRANSACTION_BYTES_MAX;
 
 use super::{
-    ANNOUNCED_PER_PEER_MAX, Announcement, BODIES_MAX, Gossip, GossipConfig, GossipMessage,
-    HASHES_MAX, IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX, MESSAGE_BYTES_MAX, PUSHED_BYTES_PER_PEER_MAX,
-    PUSHED_TRANSACTION_BYTES_MAX, REQUEST_TIMEOUT, RESPONSE_BYTES_MAX, SERVED_BYTES_PER_PEER_MAX,
-    requests::Requests,
+    ANNOUNCED_PER_PEER_MAX, Announcement, BODIES_MAX, DISTRUST_REPEATS, Gossip, GossipConfig,
+    GossipMessage, HASHES_MAX, IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX, MESSAGE_BYTES_MAX, PUSH_MAX,
+    PUSHED_BYTES_PER_PEER_MAX, PUSHED_TRANSACTION_BYTES_MAX, REFUSED_PER_PEER_MAX, REPEAT_INTERVAL,
+    REQUEST_TIMEOUT, RESPONSE_BYTES_MAX, SERVED_BYTES_PER_PEER_MAX, requests::Requests,
 };
 use crate::{
     Admission, Admit as _,
@@ -251,6 +251,33 @@ fn pushed_bodies_are_taken_once_and_up_to_a_bound() {
         net.context.sleep(Duration::from_secs(1)).await;
         push(chain(1, 1..2));
         net.until(1, "a new interval", || node.pool.status().executable == 3).await;
+        assert!(!net.blocked(1, 0).await);
+    });
+}
+
+/// Each pushed transaction is new, signed and refused: what costs a receiver most.
+#[test]
+fn a_flood_of_refused_pushes_is_not_looked_at_for_long() {
+    deterministic::Runner::seeded(11).start(|context| async move {
+        let net = Net::start(context, 2).await;
+        net.link(0, 1, probability!(1.0)).await;
+        let node = net.node(1).await;
+        let (mut sender, _receiver) = net.wire(0).await;
+        let mut push = |bodies: Vec<Bytes>| {
+            sender.send(Recipients::All, GossipMessage::Push(bodies).encode(), false);
+        };
+        let ahead = |number| Offer::new(2, 10_000 + number).bytes();
+        for turn in 0..=REFUSED_PER_PEER_MAX as u64 / 512 {
+            push((0..512).map(|number| ahead(turn * 512 + number)).collect());
+            net.context.sleep(Duration::from_millis(20)).await;
+        }
+        net.context.sleep(REPEAT_INTERVAL).await;
+        push(chain(1, 0..1));
+        net.context.sleep(REPEAT_INTERVAL).await;
+        assert_eq!(node.pool.status(), Default::default());
+        net.context.sleep(REPEAT_INTERVAL * DISTRUST_REPEATS).await;
+        push(chain(1, 0..1));
+        net.until(1, "it is listened to again", || node.pool.status().executable == 1).await;
         assert!(!net.blocked(1, 0).await);
     });
 }
@@ -556,6 +583,7 @@ fn counts_beyond_the_limits_are_refused() {
         nothing,
         GossipMessage::Announce(vec![]),
         GossipMessage::Push(vec![]),
+        GossipMessage::Push(vec![Bytes::from_static(&[1]); PUSH_MAX + 1]),
     ] {
         assert!(GossipMessage::decode_cfg(message.encode(), &()).is_err());
     }

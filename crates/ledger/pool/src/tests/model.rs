@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use types::Transaction;
 
 use super::fixtures::{Offer, account, free_pool, sender};
-use crate::{Inserted, Origin::Local, Pool, PoolConfig, Refusal};
+use crate::{Inserted, Order, Origin::Local, Pool, PoolConfig, Refusal};
 
 const SENDERS: u8 = 3;
 const NONCES: u64 = 10;
@@ -98,7 +98,7 @@ impl Model {
 }
 
 fn select(pool: &Pool, nonces: &BTreeMap<Address, u64>) -> Vec<Arc<Transaction>> {
-    pool.select(&HashSet::new(), nonces, u64::MAX, usize::MAX, usize::MAX)
+    pool.select(&HashSet::new(), nonces, u64::MAX, usize::MAX, usize::MAX, Order::Arrival)
 }
 
 /// Nonces of each sender without gap from `start` on.

@@ -9,6 +9,7 @@ use types::{FeeMode, Transaction};
 
 use super::fixtures::{Offer, account, free_pool, plain, rules, sender};
 use crate::{
+    LARGE_GAS, Order,
     Origin::{Local, Peer},
     Pool, PoolConfig, SUBSCRIPTION_ITEMS_MAX,
 };
@@ -19,7 +20,7 @@ fn nothing() -> (HashSet<B256>, BTreeMap<Address, u64>) {
 
 fn all(pool: &Pool) -> Vec<Arc<Transaction>> {
     let (excluded, nonces) = nothing();
-    pool.select(&excluded, &nonces, u64::MAX, usize::MAX, usize::MAX)
+    pool.select(&excluded, &nonces, u64::MAX, usize::MAX, usize::MAX, Order::Arrival)
 }
 
 #[test]
@@ -29,6 +30,36 @@ fn free_mode_keeps_the_order_of_arrival() {
     for transaction in &order {
         pool.insert(transaction.clone(), None, Local).unwrap();
     }
+    assert_eq!(all(&pool), order);
+}
+
+#[test]
+fn large_transactions_are_tried_last_where_nobody_pays_for_a_place() {
+    let large = |from, nonce| Offer { gas: LARGE_GAS + 1, fee: 1_000, ..Offer::new(from, nonce) };
+    let arrivals = |pool: &Pool| {
+        let order = [
+            large(1, 0).signed(),
+            large(2, 0).signed(),
+            plain(1, 1),
+            plain(3, 0),
+            Offer { gas: LARGE_GAS, ..Offer::new(4, 0) }.signed(),
+            plain(2, 1),
+            plain(3, 1),
+        ];
+        for transaction in &order {
+            pool.insert(transaction.clone(), None, Local).unwrap();
+        }
+        order
+    };
+    let chosen = |pool: &Pool, count| {
+        let (excluded, nonces) = nothing();
+        pool.select(&excluded, &nonces, u64::MAX, usize::MAX, count, Order::LargeLast)
+    };
+    let pool = free_pool(PoolConfig::default());
+    let order = arrivals(&pool);
+    let expected = [3, 4, 6, 0, 1, 2, 5].map(|index: usize| order[index].clone());
+    assert_eq!(chosen(&pool, usize::MAX), expected);
+    assert_eq!(chosen(&pool, 2), expected[..2]);
     assert_eq!(all(&pool), order);
 }
 
@@ -62,7 +93,7 @@ fn ancestors_are_left_out() {
     let excluded: HashSet<B256> = held[..2].iter().map(|held| held.hash()).collect();
     let nonces = BTreeMap::from([(sender(1), 2)]);
     let select = |excluded: &HashSet<B256>, nonces: &BTreeMap<Address, u64>| {
-        pool.select(excluded, nonces, u64::MAX, usize::MAX, usize::MAX)
+        pool.select(excluded, nonces, u64::MAX, usize::MAX, usize::MAX, Order::Arrival)
     };
     assert_eq!(select(&excluded, &nonces), held[2..]);
     assert_eq!(select(&excluded, &BTreeMap::new()), held[2..]);
@@ -85,13 +116,14 @@ fn selection_keeps_within_gas_bytes_and_count() {
         pool.insert(Arc::clone(transaction), None, Local).unwrap();
     }
     let (excluded, nonces) = nothing();
-    let gas = pool.select(&excluded, &nonces, 2_000_000, usize::MAX, 9);
+    let gas = pool.select(&excluded, &nonces, 2_000_000, usize::MAX, 9, Order::Arrival);
     assert_eq!(gas, [small.clone(), last.clone()]);
-    let count = pool.select(&excluded, &nonces, u64::MAX, usize::MAX, 2);
+    let count = pool.select(&excluded, &nonces, u64::MAX, usize::MAX, 2, Order::Arrival);
     assert_eq!(count, [greedy.clone(), behind]);
-    let bytes = pool.select(&excluded, &nonces, u64::MAX, greedy.encoded().len(), 9);
+    let bytes =
+        pool.select(&excluded, &nonces, u64::MAX, greedy.encoded().len(), 9, Order::Arrival);
     assert_eq!(bytes.len(), 1);
-    assert!(pool.select(&excluded, &nonces, u64::MAX, usize::MAX, 0).is_empty());
+    assert!(pool.select(&excluded, &nonces, u64::MAX, usize::MAX, 0, Order::Arrival).is_empty());
 }
 
 #[test]

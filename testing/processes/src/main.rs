@@ -12,6 +12,7 @@ mod peers;
 mod program;
 mod raw_http;
 mod requests;
+mod snapshots;
 mod steady;
 mod storage;
 mod story;
@@ -34,8 +35,8 @@ struct Arguments {
     /// First port; 900 ports from here on must be free.
     #[arg(long, default_value_t = 20_000)]
     port_base: u16,
-    /// Run this group only; may be given more than once. `links` and `hostile` run only when they
-    /// are named.
+    /// Run this group only; may be given more than once. `links`, `hostile` and `snapshots` run
+    /// only when they are named.
     #[arg(long)]
     only: Vec<Group>,
     /// How long each fault of `links` lasts, seconds.
@@ -56,13 +57,14 @@ enum Group {
     Links,
     Peers,
     Requests,
+    Snapshots,
     Storage,
 }
 
 impl Group {
     /// Whether the group takes too long to run unasked.
     fn only_by_name(self) -> bool {
-        matches!(self, Self::Hostile | Self::Links)
+        matches!(self, Self::Hostile | Self::Links | Self::Snapshots)
     }
 }
 
@@ -116,6 +118,7 @@ async fn run(
         }
         Group::Peers => peers::run(program, checks).await,
         Group::Requests => requests::run(program, checks).await,
+        Group::Snapshots => snapshots::run(program, checks).await,
         Group::Storage => storage::run(program, checks).await,
     }
 }

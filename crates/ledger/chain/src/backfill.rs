@@ -113,6 +113,10 @@ impl ChainStore {
             let hash = header.hash_slow();
             if (heights.lowest_header..=heights.head).contains(&header.number) {
                 self.check_stored(header.number, hash)?;
+                // The run may have met older blocks just now: what is below follows their lowest.
+                if header.number == heights.lowest_header {
+                    above = header.clone();
+                }
                 continue;
             }
             check_below(heights.lowest_header, header.number)?;

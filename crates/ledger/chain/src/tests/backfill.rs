@@ -166,6 +166,22 @@ fn one_call_may_reach_into_what_was_held_before() {
     store.check_everything().unwrap();
 }
 
+/// As in a node that was restored from a snapshot, which holds one block.
+#[test]
+fn one_call_may_go_on_below_a_short_run_that_it_meets() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = plain_chain(31);
+    let store = joined(folder.path(), &blocks, 10);
+    store.backfill_body(&blocks[10]).unwrap();
+    store.join(&blocks[25].block).unwrap();
+    store.backfill_headers(&headers_of(&blocks[5..25])).unwrap();
+    assert_eq!(store.lowest_header(), Some(5));
+    store.backfill_headers(&headers_of(&blocks[1..5])).unwrap();
+    assert_eq!(store.lowest_header(), Some(0));
+    store.backfill_bodies(&downwards(&blocks[1..26])).unwrap();
+    assert_eq!(store.lowest_body(), Some(0));
+}
+
 #[test]
 fn what_was_held_before_must_be_of_the_same_chain() {
     let folder = tempfile::tempdir().unwrap();

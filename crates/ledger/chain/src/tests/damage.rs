@@ -32,7 +32,12 @@ fn set(epoch: u64) -> ValidatorSet {
 
 /// A store with table files and a journal.
 fn fill(path: &Path, blocks: &[FinalizedBlock]) {
-    let store = open(path);
+    fill_with(path, blocks, ChainOptions::default());
+}
+
+/// The same, with blocks that are pruned on the way. The validators change with every epoch.
+fn fill_with(path: &Path, blocks: &[FinalizedBlock], options: ChainOptions) {
+    let store = ChainStore::open(path, options).unwrap();
     for block in blocks {
         let number = block.block.number();
         if number > 0 {
@@ -132,21 +137,27 @@ enum Outcome {
 /// Reads everything; `Err` is damage named, a panic a wrong answer.
 fn read_all(store: &ChainStore, blocks: &[FinalizedBlock]) -> Result<u64, ChainError> {
     let head = store.head().unwrap_or_default();
+    let lowest = store.lowest_body().unwrap_or_default();
     for expected in &blocks[..=head as usize] {
         let (number, hash) = (expected.block.number(), expected.block.hash());
         let (header, extension) = store.header(number)?.unwrap();
         assert_eq!((&header, &extension), (expected.block.header(), expected.block.extension()));
+        assert_eq!(store.number(hash)?, Some(number), "height of a hash");
+        if number > 0 && number < lowest {
+            let pruned = store.block(number).unwrap_err();
+            assert!(matches!(pruned, ChainError::BlockPruned { .. }), "{number}: {pruned}");
+            continue;
+        }
         assert_eq!(store.block(number)?.unwrap(), expected.block);
         assert_eq!(store.receipts(number)?.unwrap(), expected.receipts);
         assert_eq!(store.senders(number)?.unwrap(), expected.senders);
-        assert_eq!(store.number(hash)?, Some(number), "height of a hash");
         for transaction in expected.block.transactions() {
             let place = store.transaction(keccak256(transaction))?;
             assert_eq!(place.map(|place| place.number), Some(number), "transaction");
         }
     }
-    match store.logs(&LogFilter::default(), 0..=u64::MAX, LogLimits::default()) {
-        Ok(logs) => assert_eq!(logs.len() as u64, (head + 1) * 2, "logs"),
+    match store.logs(&LogFilter::default(), lowest..=u64::MAX, LogLimits::default()) {
+        Ok(logs) => assert_eq!(logs.len() as u64, (head + 1 - lowest) * 2, "logs"),
         Err(LogQueryError::Chain(error)) => return Err(error),
         Err(error) => panic!("{error}"),
     }
@@ -166,8 +177,8 @@ fn read_all(store: &ChainStore, blocks: &[FinalizedBlock]) -> Result<u64, ChainE
     Ok(head)
 }
 
-fn outcome(path: &Path, blocks: &[FinalizedBlock]) -> (Outcome, String) {
-    let store = match ChainStore::open(path, ChainOptions::default()) {
+fn outcome(path: &Path, blocks: &[FinalizedBlock], options: ChainOptions) -> (Outcome, String) {
+    let store = match ChainStore::open(path, options) {
         Ok(store) => store,
         Err(error @ ChainError::Damaged { .. }) => {
             return (Outcome::NamedAtOpening, error.to_string());
@@ -187,11 +198,68 @@ fn outcome(path: &Path, blocks: &[FinalizedBlock]) -> (Outcome, String) {
 
 #[test]
 fn every_damaged_file_is_harmless_or_named() {
+    damage_everything(ChainOptions::default());
+}
+
+/// Of a store that has dropped blocks of earlier epochs, each of which had other validators: their
+/// headers, certificates and sets are still whole or named.
+#[test]
+fn every_damaged_file_of_a_store_with_retention_is_harmless_or_named() {
+    damage_everything(ChainOptions { retained_blocks: Some(12), ..ChainOptions::default() });
+}
+
+/// A bit in the last record of the journal. Where its checksum tells, it is damage; where the record
+/// does not seem to have an end, it cannot be told from a write that was cut off, and is treated as
+/// one: the block is fetched again.
+#[test]
+fn a_bit_flipped_in_the_last_record_of_the_journal_is_named_or_costs_that_record() {
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let sound = folder.path().join("sound");
+    let blocks = plain_chain(BLOCKS);
+    let (last, earlier) = blocks.split_last().unwrap();
+    fill(&sound, earlier);
+    let store = open(&sound);
+    store.append_history(BLOCKS - 1, &one_change(BLOCKS - 1)).unwrap();
+    store.persist().unwrap();
+    let journals = || files(&sound).into_iter().filter(|file| kind(file) == "journal");
+    let before: Vec<u64> = journals().map(|journal| used_bytes(&journal)).collect();
+    store.append(last).unwrap();
+    store.persist().unwrap();
+    let (journal, before, after) = journals()
+        .zip(before)
+        .map(|(journal, before)| (journal.clone(), before, used_bytes(&journal)))
+        .find(|(_, before, after)| after > before)
+        .unwrap();
+    drop(store);
+    let name = journal.strip_prefix(&sound).unwrap().to_owned();
+    let mut seen = BTreeMap::new();
+    // Its first and last bytes, and some between.
+    let places = (before..after)
+        .filter(|at| at - before < 24 || after - at <= 24 || (at - before).is_multiple_of(61));
+    for at in places {
+        let copied = folder.path().join("copy");
+        copy(&sound, &copied);
+        let mut bytes = fs::read(copied.join(&name)).unwrap();
+        bytes[at as usize] ^= 0x10;
+        fs::write(copied.join(&name), bytes).unwrap();
+        let (outcome, text) = outcome(&copied, &blocks, ChainOptions::default());
+        println!("byte {} of {}: {outcome:?} {text}", at - before, after - before);
+        let kept = outcome != Outcome::Shorter || text == format!("up to block {}", BLOCKS - 2);
+        assert!(kept, "byte {at}: {text}");
+        assert_ne!(outcome, Outcome::NamedAtReading, "byte {at}: {text}");
+        *seen.entry(outcome).or_insert(0) += 1;
+        fs::remove_dir_all(&copied).unwrap();
+    }
+    println!("{seen:?}");
+    assert!(seen.contains_key(&Outcome::Shorter), "{seen:?}");
+}
+
+fn damage_everything(options: ChainOptions) {
     // Hundreds of stores are opened: in memory where there is such a folder.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let sound = folder.path().join("sound");
     let blocks = plain_chain(BLOCKS);
-    fill(&sound, &blocks);
+    fill_with(&sound, &blocks, options);
     let mut table: BTreeMap<(String, Outcome), usize> = BTreeMap::new();
     let mut failures = Vec::new();
     for file in files(&sound).into_iter().filter(|file| is_read(file)) {
@@ -200,7 +268,7 @@ fn every_damaged_file_is_harmless_or_named() {
             let copied = folder.path().join("copy");
             copy(&sound, &copied);
             if inflict(&copied.join(&name), damage) {
-                let caught = std::panic::catch_unwind(|| outcome(&copied, &blocks));
+                let caught = std::panic::catch_unwind(|| outcome(&copied, &blocks, options));
                 match caught {
                     Ok((outcome, text)) => {
                         println!("{} {damage:?}: {outcome:?} {text}", name.display());

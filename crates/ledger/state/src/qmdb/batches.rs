@@ -260,7 +260,7 @@ pub fn sync_targets<E: Runtime>(commitment: &StateCommitment) -> SyncTargets<E> 
     (target(&commitment.accounts), target(&commitment.storage), target(&commitment.code))
 }
 
-fn target<D: From<[u8; 32]> + commonware_cryptography::Digest>(
+pub(super) fn target<D: From<[u8; 32]> + commonware_cryptography::Digest>(
     database: &DatabaseCommitment,
 ) -> Target<commonware_storage::mmr::Family, D> {
     Target::new(D::from(database.ops_root.0), range(database))

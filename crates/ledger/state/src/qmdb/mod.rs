@@ -8,6 +8,7 @@
 
 mod batches;
 mod config;
+mod pages;
 mod proof;
 mod values;
 
@@ -29,6 +30,10 @@ pub use batches::{
     empty_commitment, sync_targets,
 };
 pub use config::{StateConfig, database_config};
+pub use pages::{
+    Database, PAGE_OPERATIONS, PageError, PageRequest, ReadPages, RebuildError, page_at, pages,
+    read_page, rebuild, verify_page,
+};
 pub use proof::{PROOF_BYTES_MAX, ProofError, ProvedValue, prove, verify};
 pub use values::{CODE_BYTES_MAX, CODE_CHUNK_BYTES};
 

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use alloy_primitives::{Address, Bytes, U256, keccak256};
 use commonware_consensus::types::{Epoch, Height, Round, View};
@@ -190,5 +190,159 @@ fn the_tuple_is_state_synced_from_a_pruned_peer() {
         let keys: Vec<StateKey> = last.changes.keys().copied().collect();
         let expected: Vec<_> = last.changes.values().map(|change| change.current.clone()).collect();
         assert_eq!(CommittedReader(synced).read_many(&keys).await.unwrap(), expected);
+    });
+}
+
+/// Pages in memory, of which one may be missing or changed.
+struct Kept(std::collections::BTreeMap<PageRequest, Vec<u8>>);
+
+impl ReadPages for Kept {
+    async fn page(&self, page: PageRequest) -> Result<Vec<u8>, PageError> {
+        let found = self.0.get(&page).cloned();
+        found.ok_or_else(|| PageError::Unread(format!("no page {page:?}")))
+    }
+}
+
+fn pages_config(context: &deterministic::Context, prefix: &str) -> StateConfig {
+    StateConfig {
+        prefix: prefix.into(),
+        page_cache: CacheRef::new(NZU16!(4096), NZUsize!(64)),
+        strategy: context.child("strategy").strategy(THREADS),
+    }
+}
+
+/// A state of many operations, whose first ones are pruned.
+async fn grown(context: &deterministic::Context) -> (Databases<deterministic::Context>, StateDiff) {
+    let source = open(context, "grown").await;
+    let mut last = diff();
+    let mut block = diff();
+    for height in 1u64..60 {
+        for index in 0..40u64 {
+            let address = Address::left_padding_from(&(index * 31 + height % 50).to_be_bytes());
+            let record = AccountRecord { nonce: height, ..AccountRecord::default() };
+            let slot = StateKey::Storage(address, U256::from(index));
+            let word = StateValue::Storage(U256::from(height));
+            let account = (StateKey::Account(address), StateValue::Account(record));
+            for (key, value) in [account, (slot, word)] {
+                block.changes.insert(key, Change { previous: None, current: Some(value) });
+            }
+        }
+        let batches = source.new_batches().await;
+        let sealed = apply_diff::<deterministic::Context>(batches, &block).await.unwrap();
+        source.apply(sealed).await;
+        last.changes.extend(std::mem::take(&mut block).changes);
+    }
+    (source, last)
+}
+
+async fn kept(
+    databases: &Databases<deterministic::Context>,
+    state: &types::StateCommitment,
+) -> Kept {
+    let mut kept = Kept(Default::default());
+    for database in Database::ALL {
+        for page in pages(database, database.commitment(state)) {
+            let bytes = read_page(databases, page).await.unwrap().unwrap();
+            verify_page(database.commitment(state), page, &bytes).unwrap();
+            kept.0.insert(page, bytes);
+        }
+    }
+    kept
+}
+
+#[test]
+fn a_state_is_rebuilt_from_its_pages_while_the_original_moves_on() {
+    deterministic::Runner::default().start(|context| async move {
+        let (source, last) = grown(&context).await;
+        let state = committed(&source).await;
+        assert!(state.accounts.range_start > 0 && state.storage.range_start > 0);
+        let first = pages(Database::Accounts, &state.accounts).next().unwrap();
+        let before = read_page(&source, first).await.unwrap().unwrap();
+
+        // Later blocks change neither a page nor its proof.
+        let mut later = StateDiff::default();
+        for height in 0..20u64 {
+            let key = StateKey::Account(Address::repeat_byte(9));
+            let record = AccountRecord { nonce: height, ..AccountRecord::default() };
+            let current = Some(StateValue::Account(record));
+            later.changes.insert(key, Change { previous: None, current });
+            let batches = source.new_batches().await;
+            source
+                .apply(apply_diff::<deterministic::Context>(batches, &later).await.unwrap())
+                .await;
+        }
+        assert_ne!(committed(&source).await, state);
+        assert_eq!(read_page(&source, first).await.unwrap().unwrap(), before);
+
+        let kept = Arc::new(kept(&source, &state).await);
+        assert!(kept.0.len() > 6, "{} pages", kept.0.len());
+        let config = pages_config(&context, "rebuilt");
+        let rebuilt = rebuild(&context.child("rebuild"), &config, &state, kept).await.unwrap();
+        assert_eq!(committed(&rebuilt).await, state);
+        drop(rebuilt);
+
+        // It is on disk, and is what it was.
+        let config = database_config::<deterministic::Context>(&config);
+        let targets = Some(sync_targets::<deterministic::Context>(&state));
+        let opened =
+            <Databases<_> as DatabaseSet<_>>::init(context.child("opened"), config, targets).await;
+        assert_eq!(committed(&opened).await, state);
+        let keys: Vec<StateKey> = last.changes.keys().copied().collect();
+        let expected: Vec<_> = last.changes.values().map(|change| change.current.clone()).collect();
+        assert_eq!(CommittedReader(opened).read_many(&keys).await.unwrap(), expected);
+    });
+}
+
+#[test]
+fn a_page_with_a_changed_bit_is_not_believed() {
+    deterministic::Runner::default().start(|context| async move {
+        let source = open(&context, "source").await;
+        let batches = source.new_batches().await;
+        let sealed = apply_diff::<deterministic::Context>(batches, &diff()).await.unwrap();
+        source.apply(sealed).await;
+        let state = committed(&source).await;
+        let kept = kept(&source, &state).await;
+        for (page, bytes) in &kept.0 {
+            let commitment = page.database.commitment(&state);
+            for bit in 0..bytes.len() * 8 {
+                let mut changed = bytes.clone();
+                changed[bit / 8] ^= 1 << (bit % 8);
+                assert!(verify_page(commitment, *page, &changed).is_err(), "bit {bit} of {page:?}");
+            }
+            let cut = &bytes[..bytes.len() - 1];
+            assert!(verify_page(commitment, *page, cut).is_err());
+            let shifted = PageRequest { start: page.start + 1, ..*page };
+            assert!(verify_page(commitment, shifted, bytes).is_err());
+        }
+        // What is not held is no error.
+        let beyond = PageRequest { database: Database::Code, size: 1 << 40, start: 0, count: 1 };
+        assert_eq!(read_page(&source, beyond).await, Ok(None));
+        let too_many = PageRequest { count: PAGE_OPERATIONS + 1, size: 2, ..beyond };
+        assert_eq!(read_page(&source, too_many).await, Ok(None));
+        let largest = PageRequest { size: u64::MAX, start: u64::MAX - 1, ..beyond };
+        assert_eq!(read_page(&source, largest).await, Ok(None));
+    });
+}
+
+#[test]
+fn a_missing_or_changed_page_rebuilds_nothing() {
+    deterministic::Runner::default().start(|context| async move {
+        let (source, _) = grown(&context).await;
+        let state = committed(&source).await;
+        let whole = kept(&source, &state).await;
+        let names: Vec<PageRequest> = whole.0.keys().copied().collect();
+        for (round, page) in names.into_iter().enumerate() {
+            for change in [true, false] {
+                let mut pages = whole.0.clone();
+                match change {
+                    true => pages.get_mut(&page).unwrap()[40] ^= 1,
+                    false => drop(pages.remove(&page)),
+                }
+                let config = pages_config(&context, &format!("broken-{round}-{change}"));
+                let (child, kept) = (context.child("broken"), Arc::new(Kept(pages)));
+                let error = rebuild(&child, &config, &state, kept).await.err().unwrap();
+                assert!(error.to_string().starts_with(page.database.name()), "{error}");
+            }
+        }
     });
 }

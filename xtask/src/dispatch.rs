@@ -33,6 +33,16 @@ fn become_program(command: Command) -> Result<ExitCode> {
     hand_over(command)
 }
 
+/// Writes what the pages take from the code; the same test without the variable fails when a page
+/// is stale.
+pub fn docs() -> Result<ExitCode> {
+    let workspace = Workspace::read()?;
+    let mut command = cargo(&workspace.root);
+    command.env("HEQI_WRITE_DOCS", "1");
+    command.args(["test", "--workspace", "--lib", "the_pages_have_the_table_of_methods"]);
+    hand_over(command)
+}
+
 /// Runs the program of package `name` in release.
 pub fn package(name: &str, arguments: &[String]) -> Result<ExitCode> {
     let workspace = Workspace::read()?;

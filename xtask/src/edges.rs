@@ -25,7 +25,7 @@ const TESTING_FOLDER: &str = "testing";
 /// A crate and what it may depend on.
 type Row = (&'static str, &'static [&'static str]);
 
-const TABLE: [Row; 15] = [
+const TABLE: [Row; 16] = [
     ("types", &[]),
     ("crypto", &["types"]),
     ("state", &["types", "crypto"]),
@@ -53,6 +53,7 @@ const TABLE: [Row; 15] = [
     ),
     ("node", &["engine", "rpc", "ledger-api", "chain", "pool", "state", "types", "crypto"]),
     ("rpc", &["ledger-api", "chain", "execution", "pool", "state", "system", "types", "crypto"]),
+    ("snapshot", &["consensus", "ledger-api", "state", "types"]),
     ("conformance", &["execution", "state", "types", "crypto"]),
     ("xtask", &[]),
 ];

@@ -26,7 +26,8 @@ usage: cargo xtask <verb> [arguments]
   test         everything: format, tidy, edges, unit tests, outside vectors, clients, lints
   check        format, tidy, edges, lints
   tidy         the part of check that compiles nothing
-  conformance  outside test vectors: state-tests [--filter TEXT] | import-chain
+  conformance  outside test vectors: state-tests [--filter TEXT] | import-chain | geth-tracers
+  docs         write the pages' tables that are made from the code
   clients      ethers, viem, cast and forge against a network (arguments go to run.mjs)
   fuzz         coverage-guided fuzzing of decoders: [--seconds N] [TARGET …]
   sim          simulated networks with faults: [--seeds N] [--first S] [--seed S] [--jobs J] | --planted
@@ -45,6 +46,7 @@ fn main() -> Result<ExitCode> {
         "check" => check::run(),
         "tidy" => check::run_quick(),
         "conformance" => dispatch::package(&verb, &rest),
+        "docs" => dispatch::docs(),
         "crash" | "processes" => dispatch::on_node(&verb, &rest),
         "bench" => bench::run(&rest),
         "sim" => sim::run(&rest),

@@ -59,7 +59,7 @@ impl Default for RpcConfig {
             weight_max: 100_000,
             simulations_max: 4,
             simulation_timeout_ms: 5_000,
-            call_gas_max: 50_000_000,
+            call_gas_max: 60_000_000,
             logs_blocks_max: 100_000,
             logs_results_max: 20_000,
             request_timeout_ms: 30_000,

@@ -44,23 +44,28 @@ pub enum Message {
 /// Reads a body. An error concerns the whole body and is answered under id null.
 pub fn parse(body: &[u8]) -> Result<Message, RpcError> {
     let text = std::str::from_utf8(body).map_err(RpcError::parse)?;
-    check_depth(text)?;
+    check_shape(text)?;
     let whole: &RawValue = serde_json::from_str(text).map_err(RpcError::parse)?;
     if !whole.get().starts_with('[') {
         return Ok(Message::Single(parse_call(whole)));
     }
-    let items = split(whole.get(), BATCH_ITEMS_MAX).map_err(|_| {
-        RpcError::invalid_request(format!("batch too large, limit {BATCH_ITEMS_MAX} calls"))
-    })?;
+    let items = split(whole.get(), BATCH_ITEMS_MAX).map_err(|_| too_many_calls())?;
     if items.is_empty() {
         return Err(RpcError::invalid_request("empty batch"));
     }
     Ok(Message::Batch(items.into_iter().map(parse_call).collect()))
 }
 
-/// Refuses nesting that would exhaust a recursive parser. Brackets in strings do not count.
-fn check_depth(text: &str) -> Result<(), RpcError> {
+fn too_many_calls() -> RpcError {
+    RpcError::invalid_request(format!("batch too large, limit {BATCH_ITEMS_MAX} calls"))
+}
+
+/// Refuses nesting that would exhaust a recursive parser, and a batch that is too large without
+/// reading the rest of it. What stands in strings does not count.
+fn check_shape(text: &str) -> Result<(), RpcError> {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    let is_batch = text.trim_start().starts_with('[');
+    let mut separators = 0;
     for byte in text.bytes() {
         match byte {
             _ if escaped => escaped = false,
@@ -68,6 +73,12 @@ fn check_depth(text: &str) -> Result<(), RpcError> {
             b'"' => in_string = !in_string,
             b'[' | b'{' if !in_string => depth += 1,
             b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            b',' if is_batch && depth == 1 && !in_string => {
+                separators += 1;
+                if separators == BATCH_ITEMS_MAX {
+                    return Err(too_many_calls());
+                }
+            }
             _ => {}
         }
         if depth > JSON_DEPTH_MAX {

@@ -17,6 +17,7 @@ mod envelope;
 pub mod error;
 mod filters;
 mod follower;
+mod go_duration;
 mod http;
 mod items;
 mod json_text;
@@ -29,11 +30,12 @@ mod overrides;
 mod params;
 mod quantity;
 mod render;
+mod reruns;
 mod revert;
 mod service;
-
 mod simulate;
 mod simulations;
+mod trace_options;
 mod view;
 mod websocket;
 
@@ -45,7 +47,7 @@ use tokio::sync::watch;
 pub use config::RpcConfig;
 pub use decoding::{ParsedBody, parse_body};
 pub use http::guard_hosts;
-pub use methods::{MethodInfo, Tier, method_list};
+pub use methods::{MethodInfo, Reads, Tier, method_list};
 pub use metrics::RpcMetrics;
 
 /// JSON-RPC on `POST /` and WebSocket on `/`. Must be called inside a tokio runtime: one task per

@@ -48,3 +48,22 @@ pub const EVIDENCE_RESULTS_MAX: usize = 256;
 pub const SIMULATIONS_WAITING_MAX: usize = 1_024;
 /// Accounts and slots in the state overrides of one call.
 pub const OVERRIDE_ENTRIES_MAX: usize = 10_000;
+/// Traces that are recorded at once; each takes at most `execution::trace::TRACE_BYTES_MAX` bytes.
+pub const TRACES_RUNNING_MAX: usize = 2;
+/// Time for one call of a tracing method unless the caller names another (`timeout`),
+/// milliseconds.
+pub const TRACE_MS_DEFAULT: u64 = 5_000;
+/// Longest time that a caller of a tracing method may ask for, milliseconds.
+pub const TRACE_MS_MAX: u64 = 25_000;
+/// Blocks that one `trace_filter` covers.
+pub const TRACE_FILTER_BLOCKS_MAX: u64 = 100;
+/// Traces that one `trace_filter` returns.
+pub const TRACE_FILTER_RESULTS_MAX: usize = 10_000;
+/// Calls of one `trace_callMany`.
+pub const TRACE_CALLS_MAX: usize = 100;
+/// Runs of one `eth_createAccessList` until its list settles.
+pub const ACCESS_LIST_ROUNDS_MAX: usize = 16;
+/// Transactions in one answer of `txpool_content` and `txpool_inspect`; further ones are left out.
+pub const POOL_CONTENT_MAX: usize = 4_096;
+/// Transactions on one page of `ots_getBlockTransactions`.
+pub const OTS_PAGE_MAX: u64 = 100;

@@ -1,21 +1,31 @@
 //! Every method, in one table.
 
+mod access_list;
 mod blocks;
+mod configuration;
+mod debug;
 mod fees;
 mod filters;
 mod finality;
+mod heights;
 mod node;
 mod operators;
+mod ots;
 mod pool;
+mod raw;
 mod simulation;
+mod snapshot;
 mod state;
 mod subscriptions;
+mod trace;
+mod trace_filter;
 mod transactions;
 
 use futures::future::BoxFuture;
 
 use crate::{error::RpcError, json_text::JsonText, params::Params, service::Context};
 
+pub use blocks::decoded;
 pub use node::syncing_status;
 pub use transactions::pending_transaction;
 
@@ -26,8 +36,27 @@ pub enum Tier {
     Core,
     /// Newer clients use it and fall back without it.
     Modern,
+    /// Debuggers, explorers and indexers that look inside transactions use it.
+    Trace,
     /// Heqi's own.
     Own,
+}
+
+/// What a call costs the node, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// Answers from memory.
+    Memory,
+    /// Reads blocks, receipts or logs from the chain store.
+    Chain,
+    /// Reads values of the state at a height.
+    State,
+    /// Runs the EVM on the state of a height, in a bounded number of turns.
+    Execution,
+    /// Runs a block again from its parent's state, in turns of its own.
+    Replay,
+    /// Reads this node's pool, or gives it a transaction.
+    Pool,
 }
 
 type Handler = for<'a> fn(&'a Context, &'a Params) -> BoxFuture<'a, Result<JsonText, RpcError>>;
@@ -40,11 +69,13 @@ pub struct Method {
     pub tier: Tier,
     /// Its share of the budget of calls in flight; 1 is a read from memory.
     pub weight: u32,
+    /// What it reads.
+    pub reads: Reads,
     /// What it does.
     pub run: Handler,
 }
 
-/// Name, tier and weight of a method, for documentation and tests.
+/// Name, tier, weight and read class of a method, for documentation and tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MethodInfo {
     /// Its name.
@@ -53,19 +84,27 @@ pub struct MethodInfo {
     pub tier: Tier,
     /// Its share of the budget of calls in flight.
     pub weight: u32,
+    /// What it reads.
+    pub reads: Reads,
 }
 
 /// All methods that are served.
 pub fn method_list() -> impl Iterator<Item = MethodInfo> {
-    METHODS.iter().map(|&Method { name, tier, weight, .. }| MethodInfo { name, tier, weight })
+    METHODS.iter().map(|&Method { name, tier, weight, reads, .. }| MethodInfo {
+        name,
+        tier,
+        weight,
+        reads,
+    })
 }
 
 macro_rules! table {
-    ($($tier:ident $weight:literal $name:literal $handler:path;)*) => {
+    ($($tier:ident $weight:literal $reads:ident $name:literal $handler:path;)*) => {
         &[$(Method {
             name: $name,
             tier: Tier::$tier,
             weight: $weight,
+            reads: Reads::$reads,
             run: |context, params| {
                 Box::pin(async move { $handler(context, params).await.map(JsonText::from) })
             },
@@ -73,80 +112,146 @@ macro_rules! table {
     };
 }
 
-/// The table: tier, weight, name, handler. Whatever is not here is answered with -32601 at once;
-/// that includes everything that signs or manages keys (`personal_*`, `eth_sign*`,
-/// `eth_sendTransaction`, `admin_*`, `miner_*`), on purpose.
+/// Families of methods that are known and never offered, each with the reason. They are answered
+/// with -32601 like everything that is not in the table.
+pub static NEVER_OFFERED: &[(&str, &str)] = &[
+    ("personal_", KEYS),
+    ("eth_sign", KEYS),
+    ("eth_sendTransaction", KEYS),
+    ("account_", KEYS),
+    ("admin_", "a node is managed by its configuration and by transactions"),
+    ("miner_", "blocks are made by the validators' agreement"),
+    ("eth_getWork", "blocks are made by the validators' agreement"),
+    ("eth_submitWork", "blocks are made by the validators' agreement"),
+    ("eth_submitHashrate", "blocks are made by the validators' agreement"),
+    ("engine_", "consensus is built in"),
+    ("testing_", "not on a real ledger"),
+    ("evm_", "only a development node can do that"),
+    ("hardhat_", "only a development node can do that"),
+    ("anvil_", "only a development node can do that"),
+];
+
+const KEYS: &str = "nodes hold no keys of users; sign in the wallet and use eth_sendRawTransaction";
+
+/// Why a method is never offered, where it is known.
+pub fn never_offered(name: &str) -> Option<&'static str> {
+    NEVER_OFFERED.iter().find(|(family, _)| name.starts_with(family)).map(|(_, why)| *why)
+}
+
+/// The table: tier, weight, what it reads, name, handler. Whatever is not here is answered with
+/// -32601 at once; that includes what is [never offered](NEVER_OFFERED).
 pub static METHODS: &[Method] = table! {
-    Core 1 "eth_chainId" node::chain_id;
-    Core 1 "net_version" node::net_version;
-    Core 1 "web3_clientVersion" node::client_version;
-    Core 1 "web3_sha3" node::sha3;
-    Core 1 "rpc_modules" node::modules;
-    Core 1 "net_listening" node::listening;
-    Core 1 "net_peerCount" node::peer_count;
-    Core 1 "eth_protocolVersion" node::protocol_version;
-    Core 1 "eth_syncing" node::syncing;
-    Core 1 "eth_mining" node::mining;
-    Core 1 "eth_hashrate" node::hashrate;
-    Core 1 "eth_coinbase" node::coinbase;
-    Core 1 "eth_accounts" node::accounts;
+    Core 1 Memory "eth_chainId" node::chain_id;
+    Core 1 Memory "net_version" node::net_version;
+    Core 1 Memory "web3_clientVersion" node::client_version;
+    Core 1 Memory "web3_sha3" node::sha3;
+    Core 1 Memory "rpc_modules" node::modules;
+    Core 1 Memory "net_listening" node::listening;
+    Core 1 Memory "net_peerCount" node::peer_count;
+    Core 1 Memory "eth_protocolVersion" node::protocol_version;
+    Core 1 Memory "eth_syncing" node::syncing;
+    Core 1 Memory "eth_mining" node::mining;
+    Core 1 Memory "eth_hashrate" node::hashrate;
+    Core 1 Memory "eth_coinbase" node::coinbase;
+    Core 1 Memory "eth_accounts" node::accounts;
+    Modern 1 Memory "eth_config" configuration::config;
+    Modern 1 Chain "eth_capabilities" configuration::capabilities;
 
-    Core 1 "eth_blockNumber" blocks::block_number;
-    Core 4 "eth_getBlockByNumber" blocks::by_number;
-    Core 4 "eth_getBlockByHash" blocks::by_hash;
-    Core 2 "eth_getBlockTransactionCountByNumber" blocks::transaction_count_by_number;
-    Core 2 "eth_getBlockTransactionCountByHash" blocks::transaction_count_by_hash;
-    Core 1 "eth_getUncleCountByBlockNumber" blocks::uncle_count_by_number;
-    Core 1 "eth_getUncleCountByBlockHash" blocks::uncle_count_by_hash;
-    Core 1 "eth_getUncleByBlockNumberAndIndex" blocks::no_uncle;
-    Core 1 "eth_getUncleByBlockHashAndIndex" blocks::no_uncle;
-    Modern 20 "eth_getBlockReceipts" blocks::receipts;
-    Modern 2 "eth_getHeaderByNumber" blocks::header_by_number;
-    Modern 2 "eth_getHeaderByHash" blocks::header_by_hash;
+    Core 1 Memory "eth_blockNumber" blocks::block_number;
+    Core 4 Chain "eth_getBlockByNumber" blocks::by_number;
+    Core 4 Chain "eth_getBlockByHash" blocks::by_hash;
+    Core 2 Chain "eth_getBlockTransactionCountByNumber" blocks::transaction_count_by_number;
+    Core 2 Chain "eth_getBlockTransactionCountByHash" blocks::transaction_count_by_hash;
+    Core 1 Chain "eth_getUncleCountByBlockNumber" blocks::uncle_count_by_number;
+    Core 1 Chain "eth_getUncleCountByBlockHash" blocks::uncle_count_by_hash;
+    Core 1 Memory "eth_getUncleByBlockNumberAndIndex" blocks::no_uncle;
+    Core 1 Memory "eth_getUncleByBlockHashAndIndex" blocks::no_uncle;
+    Modern 20 Chain "eth_getBlockReceipts" blocks::receipts;
+    Modern 2 Chain "eth_getHeaderByNumber" blocks::header_by_number;
+    Modern 2 Chain "eth_getHeaderByHash" blocks::header_by_hash;
 
-    Core 2 "eth_getTransactionByHash" transactions::by_hash;
-    Core 2 "eth_getTransactionByBlockNumberAndIndex" transactions::by_number_and_index;
-    Core 2 "eth_getTransactionByBlockHashAndIndex" transactions::by_hash_and_index;
-    Core 4 "eth_getTransactionReceipt" transactions::receipt;
-    Modern 2 "eth_getRawTransactionByHash" transactions::raw_by_hash;
-    Modern 2 "eth_getRawTransactionByBlockNumberAndIndex" transactions::raw_by_number_and_index;
-    Modern 2 "eth_getRawTransactionByBlockHashAndIndex" transactions::raw_by_hash_and_index;
-    Core 10 "eth_sendRawTransaction" transactions::send_raw;
-    Modern 20 "eth_sendRawTransactionSync" transactions::send_raw_sync;
+    Core 2 Chain "eth_getTransactionByHash" transactions::by_hash;
+    Core 2 Chain "eth_getTransactionByBlockNumberAndIndex" transactions::by_number_and_index;
+    Core 2 Chain "eth_getTransactionByBlockHashAndIndex" transactions::by_hash_and_index;
+    Core 4 Chain "eth_getTransactionReceipt" transactions::receipt;
+    Modern 2 Chain "eth_getRawTransactionByHash" transactions::raw_by_hash;
+    Modern 2 Chain "eth_getRawTransactionByBlockNumberAndIndex" transactions::raw_by_number_and_index;
+    Modern 2 Chain "eth_getRawTransactionByBlockHashAndIndex" transactions::raw_by_hash_and_index;
+    Core 10 Pool "eth_sendRawTransaction" transactions::send_raw;
+    Modern 20 Pool "eth_sendRawTransactionSync" transactions::send_raw_sync;
 
-    Core 2 "eth_getBalance" state::balance;
-    Core 2 "eth_getCode" state::code;
-    Core 2 "eth_getStorageAt" state::storage_at;
-    Core 2 "eth_getTransactionCount" state::transaction_count;
-    Modern 4 "eth_getAccountInfo" state::account_info;
-    Modern 20 "eth_getStorageValues" state::storage_values;
-    Modern 1 "eth_getProof" state::proof_not_supported;
+    Core 2 State "eth_getBalance" state::balance;
+    Core 2 State "eth_getCode" state::code;
+    Core 2 State "eth_getStorageAt" state::storage_at;
+    Core 2 State "eth_getTransactionCount" state::transaction_count;
+    Modern 4 State "eth_getAccountInfo" state::account_info;
+    Modern 20 State "eth_getStorageValues" state::storage_values;
+    Modern 1 Memory "eth_getProof" state::proof_not_supported;
 
-    Core 40 "eth_call" simulation::call;
-    Core 100 "eth_estimateGas" simulation::estimate_gas;
-    Modern 100 "eth_fillTransaction" simulation::fill_transaction;
+    Core 40 Execution "eth_call" simulation::call;
+    Core 100 Execution "eth_estimateGas" simulation::estimate_gas;
+    Modern 100 Execution "eth_fillTransaction" simulation::fill_transaction;
+    Modern 200 Execution "eth_createAccessList" access_list::create;
 
-    Core 1 "eth_gasPrice" fees::gas_price;
-    Core 1 "eth_maxPriorityFeePerGas" fees::max_priority_fee;
-    Core 20 "eth_feeHistory" fees::history;
-    Modern 1 "eth_baseFee" fees::base_fee;
-    Modern 1 "eth_blobBaseFee" fees::blob_base_fee;
+    Core 1 Memory "eth_gasPrice" fees::gas_price;
+    Core 1 Memory "eth_maxPriorityFeePerGas" fees::max_priority_fee;
+    Core 20 Chain "eth_feeHistory" fees::history;
+    Modern 1 Memory "eth_baseFee" fees::base_fee;
+    Modern 1 Memory "eth_blobBaseFee" fees::blob_base_fee;
 
-    Core 100 "eth_getLogs" filters::logs;
-    Core 2 "eth_newFilter" filters::new_log_filter;
-    Core 2 "eth_newBlockFilter" filters::new_block_filter;
-    Core 2 "eth_newPendingTransactionFilter" filters::new_pending_filter;
-    Core 50 "eth_getFilterChanges" filters::changes;
-    Core 100 "eth_getFilterLogs" filters::filter_logs;
-    Core 1 "eth_uninstallFilter" filters::uninstall;
-    Core 2 "eth_subscribe" subscriptions::subscribe;
-    Core 1 "eth_unsubscribe" subscriptions::unsubscribe;
+    Core 100 Chain "eth_getLogs" filters::logs;
+    Core 2 Memory "eth_newFilter" filters::new_log_filter;
+    Core 2 Memory "eth_newBlockFilter" filters::new_block_filter;
+    Core 2 Memory "eth_newPendingTransactionFilter" filters::new_pending_filter;
+    Core 50 Chain "eth_getFilterChanges" filters::changes;
+    Core 100 Chain "eth_getFilterLogs" filters::filter_logs;
+    Core 1 Memory "eth_uninstallFilter" filters::uninstall;
+    Core 2 Memory "eth_subscribe" subscriptions::subscribe;
+    Core 1 Memory "eth_unsubscribe" subscriptions::unsubscribe;
 
-    Modern 1 "txpool_status" pool::status;
+    Modern 1 Pool "txpool_status" pool::status;
+    Modern 100 Pool "txpool_content" pool::content;
+    Modern 50 Pool "txpool_inspect" pool::inspect;
+    Modern 20 Pool "txpool_contentFrom" pool::content_from;
 
-    Own 50 "heqi_getFinalityProof" finality::finality_proof;
-    Own 50 "heqi_getStateProof" finality::state_proof;
-    Own 10 "heqi_getValidators" finality::validators;
-    Own 10 "heqi_consensusState" operators::consensus_state;
-    Own 50 "heqi_evidence" operators::evidence;
+    Trace 500 Replay "debug_traceTransaction" debug::trace_transaction;
+    Trace 1000 Replay "debug_traceBlockByNumber" debug::trace_block_by_number;
+    Trace 1000 Replay "debug_traceBlockByHash" debug::trace_block_by_hash;
+    Trace 500 Replay "debug_traceCall" debug::trace_call;
+    Trace 2 Chain "debug_getRawHeader" raw::header;
+    Trace 10 Chain "debug_getRawBlock" raw::block;
+    Trace 2 Chain "debug_getRawTransaction" transactions::raw_by_hash;
+    Trace 20 Chain "debug_getRawReceipts" raw::receipts;
+    Trace 1 Memory "debug_storageRangeAt" raw::storage_range_not_supported;
+
+    Trace 1000 Replay "trace_block" trace::block;
+    Trace 500 Replay "trace_transaction" trace::transaction;
+    Trace 500 Replay "trace_get" trace::get;
+    Trace 500 Replay "trace_call" trace::call;
+    Trace 1000 Replay "trace_callMany" trace::call_many;
+    Trace 500 Replay "trace_rawTransaction" trace::raw_transaction;
+    Trace 500 Replay "trace_replayTransaction" trace::replay_transaction;
+    Trace 1000 Replay "trace_replayBlockTransactions" trace::replay_block;
+    Trace 5000 Replay "trace_filter" trace_filter::filter;
+
+    Trace 1 Memory "ots_getApiLevel" ots::api_level;
+    Trace 2 State "ots_hasCode" ots::has_code;
+    Trace 500 Replay "ots_getInternalOperations" ots::internal_operations;
+    Trace 500 Replay "ots_getTransactionError" ots::transaction_error;
+    Trace 500 Replay "ots_traceTransaction" ots::trace_transaction;
+    Trace 20 Chain "ots_getBlockDetails" ots::block_details;
+    Trace 20 Chain "ots_getBlockDetailsByHash" ots::block_details_by_hash;
+    Trace 20 Chain "ots_getBlockTransactions" ots::block_transactions;
+    Trace 100 State "ots_getTransactionBySenderAndNonce" ots::by_sender_and_nonce;
+    Trace 1000 Replay "ots_getContractCreator" ots::contract_creator;
+    Trace 1 Memory "ots_searchTransactionsBefore" ots::search_not_supported;
+    Trace 1 Memory "ots_searchTransactionsAfter" ots::search_not_supported;
+    Trace 2 Chain "erigon_getHeaderByNumber" blocks::header_by_number;
+
+    Own 50 Chain "heqi_getFinalityProof" finality::finality_proof;
+    Own 50 State "heqi_getStateProof" finality::state_proof;
+    Own 10 State "heqi_getValidators" finality::validators;
+    Own 10 Memory "heqi_consensusState" operators::consensus_state;
+    Own 50 Chain "heqi_evidence" operators::evidence;
+    Own 100 Chain "heqi_getSnapshotPart" snapshot::part;
 };

@@ -9,7 +9,7 @@ use std::{
 
 use futures::FutureExt as _;
 use ledger_api::Ledger;
-use serde_json::value::RawValue;
+use serde_json::{json, value::RawValue};
 use tokio::{sync::Semaphore, time::timeout_at};
 use types::Genesis;
 
@@ -20,8 +20,11 @@ use crate::{
     error::{RpcError, code},
     filters::Filters,
     follower::Follower,
-    limits::{REQUEST_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_MAX},
-    methods::{METHODS, Method},
+    limits::{
+        REQUEST_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_MAX,
+        TRACE_MS_DEFAULT, TRACES_RUNNING_MAX,
+    },
+    methods::{METHODS, Method, never_offered},
     metrics::{OTHER, RpcMetrics},
     simulations::Simulations,
     view::View,
@@ -41,6 +44,8 @@ pub struct Service {
     pub filters: Filters,
     pub follower: Follower,
     pub simulations: Simulations,
+    /// Turns of traces, which hold more memory.
+    pub traces: Simulations,
     /// HTTP requests being answered.
     pub requests: Arc<Semaphore>,
     /// WebSocket connections.
@@ -80,6 +85,7 @@ impl Service {
                 config.simulations_max,
                 Duration::from_millis(config.simulation_timeout_ms),
             ),
+            traces: Simulations::new(TRACES_RUNNING_MAX, Duration::from_millis(TRACE_MS_DEFAULT)),
             requests: Arc::new(Semaphore::new(config.requests_max)),
             websockets: Arc::new(Semaphore::new(config.websockets_max)),
             weight: Arc::new(Semaphore::new(config.weight_max as usize)),
@@ -133,13 +139,21 @@ async fn answer_batch(
 ) -> Option<Answer> {
     let mut answer = Answer::new(context.service.answer_kib.clone());
     answer.push_uncounted("[".into());
+    let mut has_room = true;
     for call in calls {
-        let room = RESPONSE_BYTES_MAX.saturating_sub(answer.len());
-        if let Some(told) = answer_call(context, call, deadline, room).await {
+        let told = match has_room {
+            true => {
+                let room = RESPONSE_BYTES_MAX.saturating_sub(answer.len());
+                answer_call(context, call, deadline, room).await
+            }
+            // Work whose result nobody could be told is not done.
+            false => refused(call),
+        };
+        if let Some(told) = told {
             if answer.len() > 1 {
                 answer.push_uncounted(",".into());
             }
-            add(&mut answer, told);
+            has_room = add(&mut answer, told) && has_room;
         }
         // Calls that need no waiting must not keep others from the thread.
         tokio::task::consume_budget().await;
@@ -157,12 +171,24 @@ struct Told {
 }
 
 /// Adds it to the answer, or an error where the answers of all callers are too many already.
-fn add(answer: &mut Answer, told: Told) {
-    if answer.push(told.text).is_err() {
-        let limit = RESPONSE_BYTES_IN_FLIGHT_MAX;
-        let error = RpcError::limit(format!("too many answers not yet read, limit {limit} bytes"));
-        answer.push_uncounted(envelope::failure(told.id.as_deref(), &error));
+/// Answers whether there was room.
+fn add(answer: &mut Answer, told: Told) -> bool {
+    let had_room = answer.push(told.text).is_ok();
+    if !had_room {
+        answer.push_uncounted(envelope::failure(told.id.as_deref(), &too_many_unread()));
     }
+    had_room
+}
+
+/// A call that is not made any more.
+fn refused(call: Result<Call, BadCall>) -> Option<Told> {
+    let id = call.map_or_else(|bad| Some(bad.id), |call| call.id.map(Some))?;
+    Some(Told { text: envelope::failure(id.as_deref(), &too_many_unread()), id })
+}
+
+fn too_many_unread() -> RpcError {
+    let limit = RESPONSE_BYTES_IN_FLIGHT_MAX;
+    RpcError::limit(format!("too many answers not yet read, limit {limit} bytes"))
 }
 
 async fn answer_call(
@@ -197,7 +223,7 @@ async fn run(
     room_bytes: usize,
 ) -> (&'static str, Result<String, RpcError>) {
     let Some(method) = context.service.methods.get(call.method.as_str()) else {
-        return (OTHER, Err(RpcError::method_not_found(&call.method)));
+        return (OTHER, Err(unknown(&call.method)));
     };
     if room_bytes == 0 {
         return (method.name, Err(too_large()));
@@ -213,6 +239,15 @@ async fn run(
         other => other,
     };
     (method.name, result)
+}
+
+/// What is never offered says why in its data; the text is geth's, which clients match.
+fn unknown(method: &str) -> RpcError {
+    let error = RpcError::method_not_found(method);
+    match never_offered(method) {
+        Some(help) => error.with_data(json!({ "help": help })),
+        None => error,
+    }
 }
 
 fn too_large() -> RpcError {

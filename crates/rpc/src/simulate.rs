@@ -35,11 +35,18 @@ pub struct Task {
 
 /// The state after one block, read from a thread outside the runtime. Reading stops with an error
 /// once the time is over, and with it a simulation that nobody waits for.
-struct HeightState {
+pub struct HeightState {
     ledger: Arc<dyn Ledger>,
     height: u64,
     deadline: Instant,
     runtime: Handle,
+}
+
+impl HeightState {
+    /// The state after block `height`, until `deadline`. To be made where the runtime runs.
+    pub fn new(ledger: &Arc<dyn Ledger>, height: u64, deadline: Instant) -> Self {
+        Self { ledger: ledger.clone(), height, deadline, runtime: Handle::current() }
+    }
 }
 
 impl BlockingReader for HeightState {
@@ -61,13 +68,22 @@ impl BlockingReader for HeightState {
 }
 
 /// A simulation with everything it needs, to be moved to another thread.
-struct Prepared {
-    simulation: Simulation,
-    request: CallRequest,
-    reader: Arc<HeightState>,
+pub struct Prepared {
+    /// Where it runs.
+    pub simulation: Simulation,
+    /// What runs.
+    pub request: CallRequest,
+    /// What it reads.
+    pub reader: Arc<HeightState>,
 }
 
-fn prepare(context: &Context, view: &View, task: Task) -> Result<Prepared, RpcError> {
+/// Checks a task, which is to be done within `timeout`.
+pub fn prepare(
+    context: &Context,
+    view: &View,
+    task: Task,
+    timeout: Duration,
+) -> Result<Prepared, RpcError> {
     let service = &context.service;
     task.object.check(service.genesis.chain_id)?;
     let height = view.state_height(task.number);
@@ -77,15 +93,18 @@ fn prepare(context: &Context, view: &View, task: Task) -> Result<Prepared, RpcEr
     let gas_max = service.config.call_gas_max;
     let simulation = Simulation::new(environment, rules, task.state.0, &task.block.0, gas_max)
         .map_err(failed)?;
-    let deadline = Instant::now() + Duration::from_millis(service.config.simulation_timeout_ms);
-    let (ledger, runtime) = (view.ledger().clone(), Handle::current());
-    let reader = Arc::new(HeightState { ledger, height, deadline, runtime });
+    let reader = Arc::new(HeightState::new(view.ledger(), height, Instant::now() + timeout));
     Ok(Prepared { simulation, request: task.object.call, reader })
+}
+
+fn timeout(context: &Context) -> Duration {
+    Duration::from_millis(context.service.config.simulation_timeout_ms)
 }
 
 /// Return data of a call; a revert or halt is an error.
 pub async fn run_call(context: &Context, view: &View, task: Task) -> Result<Vec<u8>, RpcError> {
-    let Prepared { mut simulation, request, reader } = prepare(context, view, task)?;
+    let Prepared { mut simulation, request, reader } =
+        prepare(context, view, task, timeout(context))?;
     let work = move || {
         let result = call(&mut simulation, &request, &reader).map_err(failed)?;
         match result {
@@ -99,12 +118,14 @@ pub async fn run_call(context: &Context, view: &View, task: Task) -> Result<Vec<
 
 /// The least gas limit with which a call succeeds.
 pub async fn run_estimate(context: &Context, view: &View, task: Task) -> Result<u64, RpcError> {
-    let Prepared { mut simulation, request, reader } = prepare(context, view, task)?;
+    let Prepared { mut simulation, request, reader } =
+        prepare(context, view, task, timeout(context))?;
     let work = move || estimate_gas(&mut simulation, &request, &reader).map_err(failed);
     context.service.simulations.run(work).await
 }
 
-fn failed(error: SimulateError) -> RpcError {
+/// Why there is no result.
+pub fn failed(error: SimulateError) -> RpcError {
     match error {
         SimulateError::State(error) => error.into(),
         SimulateError::Reverted { output } => reverted(&output),

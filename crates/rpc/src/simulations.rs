@@ -38,7 +38,16 @@ impl Simulations {
         &self,
         work: impl FnOnce() -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
-        let deadline = Instant::now() + self.timeout;
+        self.run_within(self.timeout, work).await
+    }
+
+    /// The same within a time of its own.
+    pub async fn run_within<T: Send + 'static>(
+        &self,
+        timeout: Duration,
+        work: impl FnOnce() -> Result<T, RpcError> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        let deadline = Instant::now() + timeout;
         let permit = self.turn(deadline).await?;
         let working = tokio::task::spawn_blocking(move || {
             let result = work();
@@ -46,7 +55,7 @@ impl Simulations {
             result
         });
         match timeout_at(deadline, working).await {
-            Err(_) => Err(self.too_slow()),
+            Err(_) => Err(too_slow(timeout)),
             Ok(Err(error)) => Err(RpcError::internal(error)),
             Ok(Ok(result)) => result,
         }
@@ -63,9 +72,9 @@ impl Simulations {
         let turn = timeout_at(deadline, self.running.clone().acquire_owned()).await;
         turn.map_err(|_| busy())?.map_err(RpcError::internal)
     }
+}
 
-    fn too_slow(&self) -> RpcError {
-        let limit = self.timeout.as_millis();
-        RpcError::new(code::SERVER, format!("execution aborted (timeout = {limit} ms)"))
-    }
+fn too_slow(timeout: Duration) -> RpcError {
+    let limit = timeout.as_millis();
+    RpcError::new(code::SERVER, format!("execution aborted (timeout = {limit} ms)"))
 }

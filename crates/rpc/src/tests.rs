@@ -3,7 +3,10 @@
 
 mod behaviours;
 mod client;
+mod documentation;
 mod hostile;
 mod ledger;
 mod methods;
+mod notes;
+mod tracing;
 mod websocket;

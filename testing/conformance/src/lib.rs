@@ -4,6 +4,7 @@
 //! - [`chain`]: the chain of ethereum/execution-apis imported block by block through every fork,
 //!   on the in-memory Merkle Patricia back end; what it leaves can be queried, so that RPC cases
 //!   can be replayed on it.
+//! - [`tracers`]: geth's own test data of its tracers against the product's tracers.
 //!
 //! Rules that Heqi's own ledgers never have (block rewards, withdrawals, blobs, forks before
 //! Prague, requests) live here and not in the product; the EVM and its configuration are the
@@ -12,4 +13,5 @@
 pub mod chain;
 pub mod machine;
 pub mod state_tests;
+pub mod tracers;
 pub mod vectors;

@@ -1,9 +1,10 @@
-//! Runs the outside suites: `conformance state-tests [--filter TEXT]`, `conformance import-chain`.
+//! Runs the outside suites: `conformance state-tests [--filter TEXT]`, `conformance import-chain`,
+//! `conformance geth-tracers`.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use conformance::{chain, state_tests, vectors};
+use conformance::{chain, state_tests, tracers, vectors};
 use eyre::Result;
 
 /// Failures printed in full; more are only counted.
@@ -26,12 +27,15 @@ enum Suite {
     },
     /// Import the chain of ethereum/execution-apis and compare every block.
     ImportChain,
+    /// geth's test data of its tracers.
+    GethTracers,
 }
 
 fn main() -> Result<ExitCode> {
     match Arguments::parse().suite {
         Suite::StateTests { filter } => run_state_tests(&filter),
         Suite::ImportChain => import_chain(),
+        Suite::GethTracers => geth_tracers(),
     }
 }
 
@@ -64,6 +68,21 @@ fn import_chain() -> Result<ExitCode> {
     }
     println!("blocks imported, in {:.1} s:", started.elapsed().as_secs_f64());
     Ok(closing_line(imported, blocks - imported))
+}
+
+fn geth_tracers() -> Result<ExitCode> {
+    let Some(folder) = vectors::find(vectors::GETH_TRACERS)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let summary = tracers::run(&folder)?;
+    for failure in summary.failures.iter().take(FAILURES_SHOWN_MAX) {
+        println!("FAILED {}: {}", failure.case, failure.reason);
+    }
+    for different in &summary.different {
+        println!("different on purpose {}: {}", different.case, different.reason);
+    }
+    println!("traces of geth's test data, {} different on purpose:", summary.different.len());
+    Ok(closing_line(summary.passed, summary.failures.len()))
 }
 
 fn closing_line(passed: usize, failed: usize) -> ExitCode {

@@ -27,6 +27,12 @@ pub const STATE_TESTS: Suite = Suite {
 pub const EXECUTION_APIS: Suite =
     Suite { folder: "execution-apis", origin: "github.com/ethereum/execution-apis, folder tests" };
 
+/// geth's test data of its tracers.
+pub const GETH_TRACERS: Suite = Suite {
+    folder: "geth-tracers",
+    origin: "github.com/ethereum/go-ethereum, folder eth/tracers/internal/tracetest/testdata",
+};
+
 /// The suite's folder, or `None` with a plain message where it is missing.
 ///
 /// # Errors

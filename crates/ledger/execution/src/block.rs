@@ -15,6 +15,7 @@ mod invalid;
 mod look_ahead;
 mod outcome;
 mod prefetch;
+mod replay;
 #[cfg(test)]
 mod tests;
 mod transactions;
@@ -32,6 +33,7 @@ use frame::SystemOperation;
 pub use frame::{PREDEPLOY_GAS, SYSTEM_CALL_GAS, VALIDATORS_CALL_GAS, check_genesis};
 pub use invalid::InvalidBlock;
 pub use outcome::{BlockOutcome, Rejected, TransactionResult};
+pub use replay::{Replay, Replayed};
 use transactions::Progress;
 
 /// What the transactions are to the executor.

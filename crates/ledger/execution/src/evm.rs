@@ -5,6 +5,7 @@
 //! starts it, in blocks and in simulations alike.
 
 mod handler;
+mod inspected;
 mod intercept;
 mod journal_host;
 mod preimages;

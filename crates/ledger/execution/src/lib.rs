@@ -14,12 +14,14 @@ mod gate;
 mod halt;
 mod loading;
 mod patterns;
+mod precompiles;
 pub mod predeploys;
 mod rules;
 pub mod simulate;
 mod system_contracts;
 #[cfg(test)]
 mod testing;
+pub mod trace;
 pub mod validate;
 
 pub use block::{
@@ -33,6 +35,7 @@ pub use evm::{EvmContext, LedgerEvm, Payment, Preimages};
 pub use fees::effective_gas_price;
 pub use gate::{AllowAll, CallGate, FrameKind, FrameStart, GateRefusal};
 pub use patterns::AccessPatterns;
+pub use precompiles::precompiles;
 pub use rules::{BlockHashes, ChainRules, FrameRules, SpecId, evm_configuration, rules};
 pub use system_contracts::{BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS};
 pub use validate::{

@@ -8,6 +8,7 @@ mod estimate;
 mod request;
 #[cfg(test)]
 mod tests;
+mod traced;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,9 +23,10 @@ use crate::{
 };
 
 pub use request::{BlockOverrides, CallRequest};
+pub use traced::After;
 
 /// Gas of a simulated call unless configured otherwise.
-pub const CALL_GAS_MAX: u64 = 50_000_000;
+pub const CALL_GAS_MAX: u64 = 60_000_000;
 /// Rounds in which a run goes on past missing values to find several at once; after them each
 /// value is read where it is missed.
 const COLLECTING_ROUNDS_MAX: usize = 16;
@@ -181,7 +183,8 @@ pub trait BlockingReader: Send + Sync + 'static {
     fn read_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateValue>>, StateError>;
 }
 
-struct OneByOne<R>(Arc<R>);
+/// Reads each value where it is missed.
+pub(crate) struct OneByOne<R>(pub(crate) Arc<R>);
 
 impl<R: BlockingReader> ValueSource for OneByOne<R> {
     fn value(&mut self, key: StateKey) -> Option<Option<StateValue>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, U256, keccak256};
 use serde_json::{Value, json};
 use types::{Block, Transaction};
 
@@ -100,6 +100,16 @@ pub fn receipt_object(
     let price = charged_price(view, header, &transaction);
     let (envelope, from) = (transaction.envelope(), transaction.sender());
     Ok(render::receipt(&receipts, index, envelope, from, price))
+}
+
+/// Wei that transaction `index` of a block was charged.
+pub fn charged(view: &View, executed: &Executed, index: usize) -> Result<U256, RpcError> {
+    let transaction = decoded(executed, index)?;
+    let header = executed.block.header();
+    let receipts =
+        BlockReceipts { header, hash: executed.block.hash(), receipts: &executed.receipts };
+    let price = U256::from(charged_price(view, header, &transaction));
+    Ok(price.saturating_mul(U256::from(receipts.gas_used(index))))
 }
 
 /// `eth_getBlockReceipts`: number, tag or hash; null for an unknown block.

@@ -1,7 +1,7 @@
 //! Who and what this node is.
 
 use alloy_primitives::{Bytes, keccak256};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     error::RpcError,
@@ -35,11 +35,10 @@ pub async fn sha3(_: &Context, params: &Params) -> Result<Value, RpcError> {
     Ok(data(keccak256(params.required::<Bytes>(0)?)))
 }
 
-/// `rpc_modules`.
+/// `rpc_modules`: the name spaces of the table.
 pub async fn modules(_: &Context, _: &Params) -> Result<Value, RpcError> {
-    Ok(json!({
-        "eth": "1.0", "heqi": "1.0", "net": "1.0", "rpc": "1.0", "txpool": "1.0", "web3": "1.0",
-    }))
+    let spaces = super::METHODS.iter().filter_map(|method| method.name.split('_').next());
+    Ok(spaces.map(|space| (space.to_owned(), json!("1.0"))).collect::<Map<_, _>>().into())
 }
 
 /// `net_listening`.

@@ -42,6 +42,7 @@ pub async fn consensus_state(context: &Context, _: &Params) -> Result<Value, Rpc
         "heights": heights(&status.heights),
         "evidence": quantity(status.evidence_count),
         "divergenceReports": quantity(status.divergence_count),
+        "storeSetsGivenUp": quantity(status.store_sets_given_up),
     }))
 }
 

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Call object, block, state overrides and block overrides, all but the first optional.
-fn task(view: &View, params: &Params) -> Result<Task, RpcError> {
+pub fn task(view: &View, params: &Params) -> Result<Task, RpcError> {
     let object: CallObject = params.required(0)?;
     let number = view.known(params.optional::<BlockId>(1)?.unwrap_or_default())?;
     let state = params.optional(2)?.unwrap_or_default();

@@ -169,6 +169,11 @@ async fn behaviour_03_unknown_methods_are_not_found_with_http_200() {
         assert_eq!(code, -32601, "{method}");
         assert_eq!(message, format!("the method {method} does not exist/is not available"));
     }
+    let signing = server.answer("personal_sign", json!([])).await;
+    let help = signing["error"]["data"]["help"].as_str().unwrap();
+    assert!(help.contains("sign in the wallet"), "{help}");
+    let unknown = server.answer("eth_noSuchThing", json!([])).await;
+    assert_eq!(unknown["error"].get("data"), None);
     let (code, message) = server.error("eth_getProof", json!([LOGGER, [], "latest"])).await;
     assert!(code == -32004 && message.contains("heqi_getStateProof"), "{message}");
     let metrics = server.metrics();

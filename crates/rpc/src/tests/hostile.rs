@@ -1,9 +1,22 @@
 //! Bad input: always an answer, never a panic, and the server goes on.
 
+use ledger_api::Ledger as _;
+use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
+use types::FeeMode;
 
-use super::client::Server;
-use crate::{limits::REQUEST_BYTES_MAX, methods::METHODS};
+use super::{
+    client::{Server, rich},
+    ledger::{TestLedger, genesis},
+};
+use crate::{
+    config::RpcConfig,
+    envelope::parse,
+    limits::REQUEST_BYTES_MAX,
+    methods::METHODS,
+    metrics::RpcMetrics,
+    service::{Context, Service, answer},
+};
 
 #[tokio::test]
 async fn malformed_bodies_are_parse_errors_with_http_200() {
@@ -64,6 +77,33 @@ async fn sizes_are_bounded() {
     stream.write_all(early).await.unwrap();
     drop(stream);
     assert_eq!(server.ok("eth_blockNumber", json!([])).await, "0x1");
+}
+
+/// What nobody could be told is not done.
+#[tokio::test]
+async fn a_batch_ends_where_answers_find_no_room() {
+    let ledger = TestLedger::start(genesis(FeeMode::Free, rich().address())).await;
+    let metrics = RpcMetrics::register(&mut Registry::default());
+    let service = Service::start(ledger.clone(), RpcConfig::default(), metrics);
+    let budget = service.answer_kib.clone();
+    let others = budget.try_acquire_many(budget.available_permits() as u32).unwrap();
+    let send = |nonce| {
+        let raw = rich().call(nonce, rich().address(), b"");
+        json!({ "jsonrpc": "2.0", "id": nonce, "method": "eth_sendRawTransaction", "params": [raw] })
+    };
+    let batch = json!([send(0), send(1), {}, send(2)]).to_string();
+    let context = Context { service: service.clone(), session: None };
+    let told = answer(&context, parse(batch.as_bytes()).unwrap()).await.unwrap();
+    let told: Value = serde_json::from_str(&told.into_text().0).unwrap();
+    let codes: Vec<_> = told.as_array().unwrap().iter().map(|one| &one["error"]["code"]).collect();
+    assert_eq!(codes, [-32005; 4]);
+    assert_eq!((&told[1]["id"], &told[2]["id"]), (&json!(1), &Value::Null));
+    assert_eq!(ledger.pool().status().executable, 1);
+    drop(others);
+    let told = answer(&context, parse(batch.as_bytes()).unwrap()).await.unwrap();
+    let told: Value = serde_json::from_str(&told.into_text().0).unwrap();
+    assert!(told[3]["result"].is_string(), "{told}");
+    assert_eq!(ledger.pool().status().executable, 3);
 }
 
 /// Every method with every kind of wrong parameter.

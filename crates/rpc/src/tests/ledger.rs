@@ -97,6 +97,7 @@ pub fn genesis(fee_mode: FeeMode, rich: Address) -> Genesis {
             organisation: "harbour".into(),
             key: validator_info().key,
         }],
+        observers: Vec::new(),
         validator_admin: Address::with_last_byte(0x99),
         predeploys: false,
         allocation: BTreeMap::from([

@@ -63,6 +63,7 @@ async fn small_answers() {
         ("eth_getUncleByBlockNumberAndIndex", json!(["latest", "0x0"]), json!(null)),
         ("eth_getBlockTransactionCountByNumber", json!(["latest"]), json!("0x0")),
         ("eth_getBlockTransactionCountByHash", json!([B256::ZERO]), json!(null)),
+        ("ots_getApiLevel", json!([]), json!(8)),
         ("txpool_status", json!([]), json!({ "pending": "0x0", "queued": "0x0" })),
     ] {
         assert_eq!(server.ok(method, params).await, expected, "{method}");

@@ -13,14 +13,14 @@ use revm::{
 use super::schedule::Schedule;
 
 /// Who signed.
-pub(super) fn sender(transaction: &TxEnvelope, schedule: &Schedule) -> Result<Address> {
+pub(crate) fn sender(transaction: &TxEnvelope, schedule: &Schedule) -> Result<Address> {
     let protected = transaction.chain_id().is_some();
     ensure!(!protected || schedule.replay_protection, "transaction names a chain before EIP-155");
     Ok(transaction.recover_signer()?)
 }
 
 /// The EVM's view of a transaction.
-pub(super) fn environment(transaction: &TxEnvelope, caller: Address) -> TxEnv {
+pub(crate) fn environment(transaction: &TxEnvelope, caller: Address) -> TxEnv {
     let authorizations: &[SignedAuthorization] = transaction.authorization_list().unwrap_or(&[]);
     TxEnv {
         tx_type: transaction.ty(),

@@ -6,7 +6,7 @@
 //! withdrawals roots, requests hash. What is not looked at is proof of work: seal and difficulty.
 
 mod block;
-mod body;
+pub(crate) mod body;
 mod genesis;
 mod header;
 mod import;
@@ -18,5 +18,5 @@ mod source;
 pub use block::ImportedBlock;
 pub use genesis::Genesis;
 pub use import::{Chain, import};
-pub use schedule::{ForkConfiguration, Schedule};
+pub use schedule::{ForkConfiguration, Position, Schedule};
 pub use source::Source;

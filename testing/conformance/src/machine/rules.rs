@@ -49,7 +49,7 @@ impl Rules {
     }
 
     /// Heqi's configuration of the EVM, with the blob parameters that Heqi's ledgers do not have.
-    pub(super) fn configuration(&self, chain_id: u64) -> CfgEnv {
+    pub(crate) fn configuration(&self, chain_id: u64) -> CfgEnv {
         let mut configuration = execution::evm_configuration(chain_id, self.spec);
         configuration.max_blobs_per_tx = self.blobs_max;
         configuration.blob_base_fee_update_fraction = self.blob_update_fraction;

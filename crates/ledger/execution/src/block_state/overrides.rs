@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, Bytes, KECCAK256_EMPTY, U256, keccak256};
-use revm::state::AccountInfo;
+use revm::{Database as _, state::AccountInfo};
 
-use super::{BlockState, bytecode};
+use super::{BlockState, Missing, bytecode};
 
 /// Pretended values of one account; what is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,24 @@ impl BlockState {
             self.code.insert(keccak256(code), bytecode(code.clone()));
         }
         self.overrides.insert(address, pretended);
+    }
+
+    /// The same for an account that may have been provided or changed already.
+    pub(crate) fn override_present(
+        &mut self,
+        address: Address,
+        pretended: AccountOverride,
+    ) -> Result<(), Missing> {
+        let present = self.basic(address)?;
+        if pretended.state.is_some()
+            && let Some(slots) = self.storage.get_mut(&address)
+        {
+            slots.values.clear();
+        }
+        self.override_account(address, pretended);
+        let info = self.overridden(address, present);
+        self.accounts.insert(address, info);
+        Ok(())
     }
 
     pub(super) fn overridden(

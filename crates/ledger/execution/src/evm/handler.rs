@@ -13,14 +13,14 @@ use revm::{
         result::{EVMError, HaltReason},
     },
     handler::{
-        FrameResult, Handler, post_execution,
+        EvmTr as _, FrameResult, Handler, post_execution,
         pre_execution::{calculate_caller_fee, validate_against_state_and_deduct_caller},
         validation,
     },
     interpreter::InitialAndFloorGas,
 };
 
-use super::{LedgerEvm, Payment};
+use super::{EvmContext, LedgerEvm, Payment};
 
 pub(super) struct LedgerHandler<'a, DB> {
     payment: Payment,
@@ -39,10 +39,7 @@ impl<'a, DB: Database> Handler for LedgerHandler<'a, DB> {
     type HaltReason = HaltReason;
 
     fn validate_env(&self, evm: &mut Self::Evm) -> Result<(), Self::Error> {
-        match self.payment {
-            Payment::Block { .. } => validation::validate_env(evm.context()),
-            Payment::Call => Ok(()),
-        }
+        self.payment.validate_env(evm.ctx())
     }
 
     fn validate_against_state_and_deduct_caller(
@@ -50,10 +47,7 @@ impl<'a, DB: Database> Handler for LedgerHandler<'a, DB> {
         evm: &mut Self::Evm,
         _gas: &mut InitialAndFloorGas,
     ) -> Result<(), Self::Error> {
-        match self.payment {
-            Payment::Block { .. } => validate_against_state_and_deduct_caller(evm.context()),
-            Payment::Call => deduct_caller(evm.context()),
-        }
+        self.payment.deduct_caller(evm.ctx())
     }
 
     fn reward_beneficiary(
@@ -61,8 +55,37 @@ impl<'a, DB: Database> Handler for LedgerHandler<'a, DB> {
         evm: &mut Self::Evm,
         result: &mut FrameResult,
     ) -> Result<(), Self::Error> {
-        let context = evm.context();
-        if self.payment == (Payment::Block { base_fee_burnt: true }) {
+        self.payment.reward_beneficiary(evm.ctx(), result)
+    }
+}
+
+impl Payment {
+    pub(super) fn validate_env<DB: Database>(
+        self,
+        context: &mut EvmContext<DB>,
+    ) -> Result<(), EVMError<DB::Error>> {
+        match self {
+            Self::Block { .. } => validation::validate_env(context),
+            Self::Call => Ok(()),
+        }
+    }
+
+    pub(super) fn deduct_caller<DB: Database>(
+        self,
+        context: &mut EvmContext<DB>,
+    ) -> Result<(), EVMError<DB::Error>> {
+        match self {
+            Self::Block { .. } => validate_against_state_and_deduct_caller(context),
+            Self::Call => deduct_caller(context),
+        }
+    }
+
+    pub(super) fn reward_beneficiary<DB: Database>(
+        self,
+        context: &mut EvmContext<DB>,
+        result: &mut FrameResult,
+    ) -> Result<(), EVMError<DB::Error>> {
+        if self == (Self::Block { base_fee_burnt: true }) {
             return post_execution::reward_beneficiary(context, result.gas()).map_err(From::from);
         }
         let price = effective_price(context.tx(), context.block());
@@ -83,9 +106,7 @@ fn effective_price(transaction: &TxEnv, block: &BlockEnv) -> u128 {
 }
 
 /// Value and offered fees must be owned; nothing else about the sender matters in a call.
-fn deduct_caller<DB: Database>(
-    context: &mut super::EvmContext<DB>,
-) -> Result<(), EVMError<DB::Error>> {
+fn deduct_caller<DB: Database>(context: &mut EvmContext<DB>) -> Result<(), EVMError<DB::Error>> {
     let (block, tx, cfg, journal, _, _) = context.all_mut();
     let mut caller = journal.load_account_with_code_mut(tx.caller())?.data;
     let balance = calculate_caller_fee(*caller.balance(), tx, block, cfg)?;

@@ -68,7 +68,7 @@ impl Simulation {
         evm.transact(transaction, Payment::Call)
     }
 
-    fn check(&self, request: &CallRequest) -> Result<(), SimulateError> {
+    pub(super) fn check(&self, request: &CallRequest) -> Result<(), SimulateError> {
         let modern =
             request.max_fee_per_gas.is_some() || request.max_priority_fee_per_gas.is_some();
         if request.gas_price.is_some() && modern {
@@ -96,7 +96,7 @@ impl Simulation {
         Ok(())
     }
 
-    fn transaction_env(&self, request: &CallRequest, gas: u64) -> TxEnv {
+    pub(super) fn transaction_env(&self, request: &CallRequest, gas: u64) -> TxEnv {
         let (fee_max, tip) = match self.rules.fee_mode {
             FeeMode::Free => (0, 0),
             FeeMode::Metered => fees(request),
@@ -159,7 +159,7 @@ fn seen(result: ExecutionResult) -> CallResult {
     }
 }
 
-fn refused(refusal: Refusal, request: &CallRequest) -> InvalidTransaction {
+pub(super) fn refused(refusal: Refusal, request: &CallRequest) -> InvalidTransaction {
     match refusal {
         Refusal::CallGasCostMoreThanGasLimit { initial_gas, gas_limit } => {
             InvalidTransaction::IntrinsicGas { gas: gas_limit, needed: initial_gas }

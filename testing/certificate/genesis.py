@@ -1,5 +1,7 @@
 """The genesis file: validators of epoch 0, epoch length, and what block 0 commits to."""
 
+from ipaddress import ip_address
+
 from keccak import keccak256
 from rlp import encode
 
@@ -52,6 +54,17 @@ def _allocation_hash(allocation):
     return keccak256(encode(entries))
 
 
+def _observers(genesis):
+    """One more item where there are observers, else none."""
+    rows = []
+    for observer in genesis.get("observers", []):
+        host, port = observer["address"].rsplit(":", 1)
+        ip = ip_address(host.strip("[]"))
+        packed = ip.packed if ip.version == 6 else bytes(10) + b"\xff\xff" + ip.packed
+        rows.append([observer["organisation"], _bytes(observer["key"]), packed, int(port)])
+    return [rows] if rows else []
+
+
 def commitment(genesis) -> bytes:
     ordered = sorted(genesis["validators"], key=lambda validator: _bytes(validator["key"]))
     return keccak256(encode([
@@ -60,4 +73,5 @@ def commitment(genesis) -> bytes:
         [[validator["organisation"], _bytes(validator["key"])] for validator in ordered],
         _bytes(genesis["validator_admin"]), int(genesis.get("predeploys", True)),
         _allocation_hash(genesis.get("allocation", {})),
+        *_observers(genesis),
     ]))

@@ -59,6 +59,13 @@ pub enum Command {
         #[command(subcommand)]
         command: GenesisCommand,
     },
+    /// Snapshots: the state of a running node in a folder or an S3-compatible store, and new nodes
+    /// from it.
+    Snapshot {
+        /// Verb.
+        #[command(subcommand)]
+        command: SnapshotCommand,
+    },
     /// Where a node stands.
     Status {
         /// URL of the node.
@@ -160,6 +167,9 @@ pub struct GenesisRequest {
     /// A validator as `ORGANISATION=PUBLIC_KEY`; once per validator.
     #[arg(long = "validator", required = true)]
     pub validators: Vec<String>,
+    /// An observer as `NAME=PUBLIC_KEY@IP:PORT`; once per observer.
+    #[arg(long = "observer")]
+    pub observers: Vec<String>,
     /// Account that may set the next validator set.
     #[arg(long)]
     pub validator_admin: Address,
@@ -169,6 +179,78 @@ pub struct GenesisRequest {
     /// dev, prod or conformance.
     #[arg(long, default_value = "prod")]
     pub profile: String,
+}
+
+/// Verbs of `heqi snapshot`.
+#[derive(Debug, Subcommand)]
+pub enum SnapshotCommand {
+    /// Write a snapshot of a running node, which goes on meanwhile.
+    Create(SnapshotCreateRequest),
+    /// Check every byte of a snapshot against the genesis file.
+    Verify(SnapshotVerifyRequest),
+    /// Make the data folder of a new node out of a snapshot.
+    Restore(SnapshotRestoreRequest),
+}
+
+/// How an S3-compatible store is reached. Credentials, region and endpoint come from the environment:
+/// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct StoreOptions {
+    /// Reach the store without TLS as well: everybody on the way can read and change the snapshot.
+    #[arg(long)]
+    pub allow_http: bool,
+}
+
+/// What `heqi snapshot create` is asked for.
+#[derive(Clone, Debug, Args)]
+pub struct SnapshotCreateRequest {
+    /// Where to write it: a folder that is absent or empty, or s3://bucket/prefix without any file.
+    #[arg(long)]
+    pub to: String,
+    /// How a store is reached.
+    #[command(flatten)]
+    pub store: StoreOptions,
+    /// Configuration of the node to ask, for its address and genesis file.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// URL of the node to ask (default: from --config, else http://127.0.0.1:8545).
+    #[arg(long)]
+    pub rpc: Option<String>,
+    /// Genesis file that the node's answers are checked with (default: from --config, else
+    /// genesis.json).
+    #[arg(long)]
+    pub genesis: Option<PathBuf>,
+}
+
+/// What `heqi snapshot verify` is asked for.
+#[derive(Clone, Debug, Args)]
+pub struct SnapshotVerifyRequest {
+    /// Where the snapshot is: a folder or s3://bucket/prefix.
+    #[arg(long)]
+    pub from: String,
+    /// How a store is reached.
+    #[command(flatten)]
+    pub store: StoreOptions,
+    /// Genesis file of the network.
+    #[arg(long, default_value = "genesis.json")]
+    pub genesis: PathBuf,
+}
+
+/// What `heqi snapshot restore` is asked for.
+#[derive(Clone, Debug, Args)]
+pub struct SnapshotRestoreRequest {
+    /// Where the snapshot is: a folder or s3://bucket/prefix.
+    #[arg(long)]
+    pub from: String,
+    /// How a store is reached.
+    #[command(flatten)]
+    pub store: StoreOptions,
+    /// Genesis file of the network.
+    #[arg(long, default_value = "genesis.json")]
+    pub genesis: PathBuf,
+    /// Data folder to make; absent or empty.
+    #[arg(long)]
+    pub data: PathBuf,
 }
 
 /// Verbs of `heqi devnet`.
@@ -308,6 +390,11 @@ mod tests {
             "heqi devnet logs 1 -n 5",
             "heqi node run --config node.toml",
             "heqi status --rpc http://127.0.0.1:1",
+            "heqi snapshot create --to D --config node.toml",
+            "heqi -o json snapshot create --to D --rpc http://127.0.0.1:1 --genesis G",
+            "heqi snapshot verify --from D",
+            "heqi snapshot verify --from s3://bucket/prefix --allow-http",
+            "heqi snapshot restore --from D --genesis G --data X",
             "heqi doctor",
             "heqi doctor --rpc http://127.0.0.1:1,http://127.0.0.1:2 --json",
             "heqi doctor --dir D",

@@ -57,6 +57,14 @@ codes! {
     PROCESS = "CLI-0016", 1, "process could not be started";
     /// A node did not join.
     JOIN = "CLI-0017", 1, "node did not join the devnet";
+    /// A file of a snapshot is missing, damaged or does not belong to it.
+    SNAPSHOT_DAMAGED = "CLI-0018", 2, "snapshot damaged or incomplete";
+    /// A snapshot is whole and says what the genesis file does not prove.
+    SNAPSHOT_UNPROVED = "CLI-0019", 2, "snapshot not proved by the genesis file";
+    /// A folder or store of snapshots cannot be used.
+    SNAPSHOT_PLACE = "CLI-0020", 1, "place of snapshots cannot be used";
+    /// A node has no state to make a snapshot of.
+    SNAPSHOT_ABSENT = "CLI-0021", 4, "no state for a snapshot";
 }
 
 /// An error as the user sees it.

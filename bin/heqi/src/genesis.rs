@@ -10,7 +10,9 @@ use std::{
 
 use alloy_primitives::{Address, U256};
 use serde_json::json;
-use types::{AllocatedAccount, Genesis, GenesisValidator, Parameters, Profile, ValidatorKey};
+use types::{
+    AllocatedAccount, Genesis, GenesisObserver, GenesisValidator, Parameters, Profile, ValidatorKey,
+};
 
 use crate::{
     Output,
@@ -49,6 +51,7 @@ pub fn check(path: &Path, output: Output) -> Result<(), CliError> {
         "chain_id": genesis.chain_id,
         "profile": genesis.profile,
         "validators": genesis.validators,
+        "observers": genesis.observers,
         "validator_admin": genesis.validator_admin,
         "predeploys": genesis.predeploys,
         "allocated_accounts": genesis.allocation.len(),
@@ -66,6 +69,10 @@ pub fn check(path: &Path, output: Output) -> Result<(), CliError> {
     text("genesis_time", genesis.time_ms.to_string());
     for validator in &genesis.validators {
         text("genesis_validator", format!("{} {}", validator.key, validator.organisation));
+    }
+    for observer in &genesis.observers {
+        let GenesisObserver { organisation, key, address } = observer;
+        text("genesis_observer", format!("{key} {organisation} {address}"));
     }
     text("genesis_admin", genesis.validator_admin.to_string());
     text("genesis_accounts", genesis.allocation.len().to_string());
@@ -121,6 +128,7 @@ fn build(request: &GenesisRequest, time_ms: u64) -> Result<Genesis, CliError> {
             .iter()
             .map(|text| validator(text))
             .collect::<Result<_, _>>()?,
+        observers: request.observers.iter().map(|text| observer(text)).collect::<Result<_, _>>()?,
         validator_admin: request.validator_admin,
         predeploys: true,
         allocation: request
@@ -132,13 +140,23 @@ fn build(request: &GenesisRequest, time_ms: u64) -> Result<Genesis, CliError> {
 }
 
 fn validator(text: &str) -> Result<GenesisValidator, CliError> {
-    let (organisation, key) = text.rsplit_once('=').ok_or_else(|| wrong(text))?;
-    let key = alloy_primitives::hex::decode(key).map_err(|_| wrong(text))?;
-    let key = ValidatorKey(key.try_into().map_err(|_| wrong(text))?);
-    match organisation.trim() {
-        "" => Err(wrong(text)),
-        organisation => Ok(GenesisValidator { organisation: organisation.into(), key }),
-    }
+    let (organisation, key) = named_key(text).ok_or_else(|| wrong(text))?;
+    Ok(GenesisValidator { organisation, key })
+}
+
+fn observer(text: &str) -> Result<GenesisObserver, CliError> {
+    let (named, address) = text.rsplit_once('@').ok_or_else(|| wrong(text))?;
+    let (organisation, key) = named_key(named).ok_or_else(|| wrong(text))?;
+    let address = address.parse().map_err(|_| wrong(text))?;
+    Ok(GenesisObserver { organisation, key, address })
+}
+
+/// `NAME=PUBLIC_KEY`.
+fn named_key(text: &str) -> Option<(String, ValidatorKey)> {
+    let (name, key) = text.rsplit_once('=')?;
+    let key = alloy_primitives::hex::decode(key).ok()?;
+    let name = name.trim();
+    (!name.is_empty()).then_some((name.to_string(), ValidatorKey(key.try_into().ok()?)))
 }
 
 fn allocated(text: &str) -> Result<(Address, AllocatedAccount), CliError> {
@@ -166,6 +184,7 @@ mod tests {
             out: folder.join("genesis.json"),
             chain_id: 7_412_883,
             validators: vec![format!("Bank A=0x{FIRST_KEY}"), format!("B={SECOND_KEY}")],
+            observers: Vec::new(),
             validator_admin: Address::repeat_byte(3),
             allocation: vec![format!("{}=1000", Address::repeat_byte(4))],
             profile: "prod".into(),
@@ -184,6 +203,46 @@ mod tests {
         assert_eq!(hash(&read), hash(&genesis));
         assert_ne!(hash(&read), hash(&build(&request, 6).unwrap()));
         assert_eq!(write(&genesis, &request.out).unwrap_err().code().id, "CLI-0010");
+    }
+
+    #[test]
+    fn observers_are_part_of_the_hash_and_of_the_file_only_where_there_are_some() {
+        let folder = tempfile::tempdir().unwrap();
+        let without = request(folder.path());
+        let observer = format!("Court C=0x{SECOND_KEY}@10.1.2.3:30303");
+        let observers = vec![observer, format!("D={FIRST_KEY}@[2001:db8::1]:7")];
+        let with = GenesisRequest { observers, ..without.clone() };
+        let (plain, observed) = (build(&without, 5).unwrap(), build(&with, 5).unwrap());
+        let hash = |genesis| checked_hash(genesis, &with.out).unwrap();
+        assert_ne!(hash(&plain), hash(&observed));
+        assert!(!serde_json::to_string(&plain).unwrap().contains("observers"));
+        write(&observed, &with.out).unwrap();
+        let read = node::files::load_genesis(&with.out).unwrap();
+        assert_eq!((&read, hash(&read)), (&observed, hash(&observed)));
+        assert_eq!(read.observers[0].address, "10.1.2.3:30303".parse().unwrap());
+        for bad in [
+            "",
+            "C",
+            &format!("C={SECOND_KEY}"),
+            &format!("={SECOND_KEY}@1.2.3.4:5"),
+            &format!("C={SECOND_KEY}@host:5"),
+            &format!("C={SECOND_KEY}@1.2.3.4"),
+            "C=00@1.2.3.4:5",
+        ] {
+            let request = GenesisRequest { observers: vec![bad.into()], ..without.clone() };
+            assert_eq!(build(&request, 5).unwrap_err().code().id, "CLI-0012", "{bad}");
+        }
+        for refused in [
+            vec![format!("C={SECOND_KEY}@0.0.0.0:5")],
+            vec![format!("C={SECOND_KEY}@1.2.3.4:0")],
+            vec![format!("C={SECOND_KEY}@1.2.3.4:5"), format!("D={SECOND_KEY}@1.2.3.4:6")],
+            vec![format!("{}={SECOND_KEY}@1.2.3.4:5", "n".repeat(65))],
+            vec![format!("C=01{}@1.2.3.4:5", "00".repeat(31))],
+        ] {
+            let request = GenesisRequest { observers: refused.clone(), ..without.clone() };
+            let genesis = build(&request, 5).unwrap();
+            assert!(checked_hash(&genesis, Path::new("g")).is_err(), "{refused:?}");
+        }
     }
 
     #[test]

@@ -29,6 +29,19 @@ impl Url {
         Self { host: "127.0.0.1".into(), port }
     }
 
+    /// A node that listens there, asked from the same machine.
+    pub fn of_listener(listen: std::net::SocketAddr) -> Self {
+        match listen {
+            address if address.ip().is_unspecified() => Self::local(address.port()),
+            std::net::SocketAddr::V4(address) => {
+                Self { host: address.ip().to_string(), port: address.port() }
+            }
+            std::net::SocketAddr::V6(address) => {
+                Self { host: format!("[{}]", address.ip()), port: address.port() }
+            }
+        }
+    }
+
     /// Reads `http://host[:port][/]`.
     ///
     /// # Errors

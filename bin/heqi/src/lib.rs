@@ -12,6 +12,7 @@ pub mod http;
 mod keys;
 mod language;
 mod signals;
+mod snapshot;
 mod status;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -76,6 +77,7 @@ fn execute(command: Command, output: Output) -> Result<ExitCode, CliError> {
             GenesisCommand::Hash { file } => genesis::hash(&file, output),
             GenesisCommand::Check { file } => genesis::check(&file, output),
         },
+        Command::Snapshot { command } => snapshot::execute(command, output),
         Command::Status { rpc } => status::show(&rpc, output),
         Command::Devnet { command } => devnet::execute(command, output),
     };

@@ -148,6 +148,17 @@ fn every_metric_that_alarms_and_dashboard_name_is_exposed_by_a_node() {
     let exposed = metrics_in(&network.exposition("/metrics"));
     let missing: Vec<&String> = named.difference(&exposed).collect();
     assert!(missing.is_empty(), "{missing:?} not in {exposed:?}");
+    // Nodes measure what their stages cost: block 1 was executed and written.
+    let metrics = network.exposition("/metrics");
+    for stage in ["execution", "merkleization", "chain_write"] {
+        let start = format!("heqi_stage_seconds_total{{stage=\"{stage}\"}} ");
+        let values = metrics.lines().filter_map(|line| line.strip_prefix(&start));
+        let values: Vec<f64> = values.map(|value| value.parse().expect("a number")).collect();
+        assert!(
+            values.len() == 2 && values.iter().all(|value| *value > 0.0),
+            "{stage}: {values:?}"
+        );
+    }
     let library = network.exposition("/metrics/library");
     assert!(library.contains("tracker_directory_connected{"), "{library:.500}");
     let leader = &call(0).expect("an answer")["leader"]["organisation"];

@@ -148,6 +148,9 @@ pub enum NodeError {
     /// The ledger ended without being asked.
     #[error("ledger ended: {0}")]
     LedgerEnded(String),
+    /// Executing a final block gave something else here than the others certified.
+    #[error("{0}")]
+    Diverged(String),
     /// Stopping took too long.
     #[error("stop not finished after {0} ms and cut off; nothing final is lost")]
     StopTimeout(u64),
@@ -233,6 +236,7 @@ impl NodeError {
             Self::PeerName { .. } => error_code::PEER_NAME,
             Self::LedgerStart(_) => error_code::LEDGER_START,
             Self::LedgerEnded(_) => error_code::LEDGER_ENDED,
+            Self::Diverged(_) => error_code::DIVERGED,
             Self::StopTimeout(_) => error_code::STOP_TIMEOUT,
             Self::SystemResource { .. } => error_code::SYSTEM_RESOURCE,
         }
@@ -295,6 +299,9 @@ impl NodeError {
             ),
             Self::LedgerStart(_) | Self::LedgerEnded(_) => {
                 "the log lines above name the part; start the node again, and report it if it repeats".into()
+            }
+            Self::Diverged(_) => {
+                "keep the newest file of the data folder's reports, check release, memory and disk, and let the node join again with an empty data folder".into()
             }
             Self::StopTimeout(_) => "none; the node continues from its disk at the next start".into(),
             Self::SystemResource { .. } => {

@@ -77,6 +77,8 @@ codes! {
     DISK_LOW = "NOD-0025", "disk space low";
     /// This node's clock differs from those of the other validators.
     CLOCK_OFFSET = "NOD-0026", "clock differs from the others";
+    /// Executing a final block gave something else than the other validators certified.
+    DIVERGED = "NOD-0027", "state differs from the network's";
 }
 
 #[cfg(test)]

@@ -61,6 +61,10 @@ pub struct Observation {
     pub evidence_count: usize,
     /// Divergence reports that this node keeps.
     pub divergence_count: usize,
+    /// Epoch and view beyond which a block must be final before this validator votes again.
+    pub abstaining_until: Option<(u64, u64)>,
+    /// Sets of state and consensus stores given up since the folder was made.
+    pub store_sets_given_up: u64,
 }
 
 /// Another validator, as this node sees it.
@@ -225,6 +229,13 @@ pub fn warnings(store: &StoreHealth, observation: Option<&Observation>) -> Vec<R
         let count = seen.evidence_count;
         add("evidence", format!("{count} pairs of conflicting votes, see heqi_evidence"));
     }
+    if let Some((epoch, view)) = seen.abstaining_until {
+        let beyond = match view {
+            u64::MAX => format!("epoch {epoch}"),
+            view => format!("view {view} of epoch {epoch}"),
+        };
+        add("abstaining", format!("no vote until a block beyond {beyond} is final"));
+    }
     if seen.divergence_count > 0 {
         let count = seen.divergence_count;
         add("divergence", format!("{count} reports in the data folder's reports, see heqi doctor"));
@@ -321,6 +332,7 @@ mod tests {
         seen.heights = StoreHeights { consensus: 99, chain: 20, history: 99, ..Default::default() };
         seen.heights.state = 99;
         seen.evidence_count = 2;
+        seen.abstaining_until = Some((3, 128));
         seen.divergence_count = 1;
         let found = warnings(&low, Some(&seen));
         let words: Vec<&str> = found.iter().map(|warning| warning.reason).collect();
@@ -330,12 +342,17 @@ mod tests {
             "clock_offset",
             "store_behind",
             "evidence",
+            "abstaining",
             "divergence",
         ];
         assert_eq!(words, expected);
         assert_eq!(found[0].detail, "300 MiB free; the node stops below 128 MiB");
         assert!(found[2].detail.contains("Org 3 is 2500 ms"), "{}", found[2].detail);
         assert!(found[3].detail.contains("chain is 79 blocks"), "{}", found[3].detail);
+        assert!(found[5].detail.contains("beyond view 128 of epoch 3"), "{}", found[5].detail);
+        let whole_epoch = Observation { abstaining_until: Some((4, u64::MAX)), ..healthy() };
+        let found = warnings(&store, Some(&whole_epoch));
+        assert_eq!(found[0].detail, "no vote until a block beyond epoch 4 is final");
         // Where most differ, it is this node that is wrong.
         let wrong = Observation { others_ahead_ms: Some(2_500), ..seen };
         assert_eq!(warnings(&store, Some(&wrong))[1].reason, "own_clock");

@@ -20,6 +20,7 @@ use crate::{
     error::NodeError,
     health::{Observation, Other},
     server::{NodeState, Observe, Serving},
+    stages,
 };
 
 /// Everything that a ledger needs to start. The runtime's own storage folder holds consensus and
@@ -58,11 +59,15 @@ pub struct RunningLedger {
     /// What RPC, health and metrics see.
     pub ledger: Arc<dyn Ledger>,
     /// Resolves with the cause when a part of the ledger ends, whether asked to or not.
-    pub ended: BoxFuture<'static, String>,
+    pub ended: BoxFuture<'static, NodeError>,
     /// Metrics of the consensus library, OpenMetrics text.
     pub library_metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Processor time by stage.
+    pub stages: engine::StageTimes,
 }
 
+/// Start of the names of the ledger's partitions in the runtime's storage.
+pub(crate) const PARTITION_PREFIX: &str = "ledger";
 /// Bytes of one page of the engine's cache.
 const PAGE_BYTES: usize = 4_096;
 
@@ -75,18 +80,30 @@ pub async fn start(
     settings: LedgerSettings,
 ) -> Result<RunningLedger, NodeError> {
     let config = engine_config(settings)?;
+    let stages = config.stages.clone();
     let running = engine::start(context, config)
         .await
         .map_err(|error| NodeError::LedgerStart(error.to_string()))?;
     let consensus = running.consensus;
     let ended = Box::pin(async move {
         match consensus.await {
-            Ok(Ok(())) => "the consensus runtime was stopped".to_owned(),
-            Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
+            Ok(Ok(())) => NodeError::LedgerEnded("the consensus runtime was stopped".to_owned()),
+            Ok(Err(reason)) => stopped(reason),
+            Err(error) => NodeError::LedgerEnded(error.to_string()),
         }
     });
-    Ok(RunningLedger { ledger: running.ledger, ended, library_metrics: running.metrics })
+    Ok(RunningLedger { ledger: running.ledger, ended, library_metrics: running.metrics, stages })
+}
+
+/// Why the ledger cannot go on, as its operator sees it.
+fn stopped(reason: engine::Stopped) -> NodeError {
+    match reason {
+        engine::Stopped::Diverged { .. } => NodeError::Diverged(reason.to_string()),
+        engine::Stopped::NoThread { cause, .. } => {
+            NodeError::SystemResource { action: "start a thread to execute a final block", cause }
+        }
+        reason => NodeError::LedgerEnded(reason.to_string()),
+    }
 }
 
 fn engine_config(settings: LedgerSettings) -> Result<engine::Config, NodeError> {
@@ -113,7 +130,7 @@ fn engine_config(settings: LedgerSettings) -> Result<engine::Config, NodeError> 
             },
             retained_blocks: settings.retained_blocks,
         },
-        partition_prefix: "ledger".into(),
+        partition_prefix: PARTITION_PREFIX.into(),
         pool: pool::PoolConfig {
             transactions_max: settings.pool.transactions_max,
             bytes_max: settings.pool.bytes_max,
@@ -129,6 +146,7 @@ fn engine_config(settings: LedgerSettings) -> Result<engine::Config, NodeError> 
             Join::Replay => engine::Join::Replay,
             Join::StateSync => engine::Join::StateSync,
         },
+        stages: engine::StageTimes::new(stages::thread_time),
         // Consortium nodes mostly speak over private networks; who may connect is decided by key.
         allow_private_addresses: true,
     })
@@ -194,6 +212,8 @@ impl Observe for LedgerObserver {
                 standing: status.standing.state,
                 evidence_count: status.evidence_count,
                 divergence_count: status.divergence_count,
+                abstaining_until: status.abstaining_until,
+                store_sets_given_up: status.store_sets_given_up,
             }
         })
     }
@@ -214,14 +234,15 @@ fn others(status: &ledger_api::ConsensusStatus) -> Vec<Other> {
 
 /// What the one port serves of `ledger`. Must be called inside the runtime that serves requests.
 pub fn serving(
-    ledger: Arc<dyn Ledger>,
-    library_metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    running: &RunningLedger,
     config: &RpcConfig,
     peers_configured: usize,
     state: &NodeState,
     stopping: tokio::sync::watch::Receiver<bool>,
 ) -> Serving {
+    let ledger = running.ledger.clone();
     let metrics = state.with_registry(rpc::RpcMetrics::register);
+    state.with_registry(|registry| stages::register(registry, running.stages.clone()));
     let heartbeat_ms = ledger.genesis().parameters.heartbeat_ms;
     let settings = rpc::RpcConfig {
         allowed_hosts: config.allowed_hosts.clone(),
@@ -236,9 +257,34 @@ pub fn serving(
         ..rpc::RpcConfig::default()
     };
     Serving {
-        router: rpc::router_until(ledger.clone(), settings, metrics, stopping),
+        router: stages::measured(
+            rpc::router_until(ledger.clone(), settings, metrics, stopping),
+            running.stages.clone(),
+        ),
         observe: Arc::new(LedgerObserver { ledger, peers_configured }),
         heartbeat_ms,
-        library_metrics,
+        library_metrics: running.library_metrics.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_to_stop_has_its_code_and_names_the_block() {
+        let rule = "stateRoot: expected 0x1, found 0x2".to_string();
+        let diverged = stopped(engine::Stopped::Diverged { height: 7, rule });
+        assert_eq!(diverged.code().id, "NOD-0027");
+        assert!(diverged.to_string().contains("final block 7"), "{diverged}");
+        assert!(diverged.to_string().contains("stateRoot"), "{diverged}");
+        let cause = "Resource temporarily unavailable".to_string();
+        let thread = stopped(engine::Stopped::NoThread { height: 7, cause });
+        assert_eq!(thread.code().id, "NOD-0020");
+        assert!(thread.next_step().contains("ulimit"), "{}", thread.next_step());
+        let cause = "state store: lost".to_string();
+        let state = stopped(engine::Stopped::StateFailed { height: 7, cause });
+        assert_eq!(state.code().id, "NOD-0016");
+        assert!(state.to_string().contains("cannot execute final block 7: state store: lost"));
     }
 }

@@ -5,6 +5,7 @@ mod json;
 
 use std::{io::IsTerminal, path::Path};
 
+use tokio::sync::watch;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
@@ -99,12 +100,17 @@ pub fn start(config: &LogConfig, origin: LogOrigin) -> Result<(), String> {
 /// caller must not be able to stop consensus.
 ///
 /// The ledger library ends itself in this way when it cannot write: a full or read-only disk under
-/// `data_dir` is no defect and gets its own code, next step and exit code.
-pub fn end_process_on_panic(data_dir: &Path) {
+/// `data_dir` is no defect and gets its own code, next step and exit code. Nor is it one when a part
+/// of the library misses another that ended before it while the node stops.
+pub fn end_process_on_panic(data_dir: &Path, stopping: watch::Receiver<bool>) {
     let data_dir = data_dir.to_path_buf();
     std::panic::set_hook(Box::new(move |info| {
         let cause = panic_text(info.payload());
         let place = info.location().map(ToString::to_string).unwrap_or_default();
+        if *stopping.borrow() && place.contains(LIBRARY) {
+            tracing::info!(place, cause, "a part of the ledger ended before another");
+            return;
+        }
         let on_request_thread = std::thread::current().name() == Some(REQUEST_THREAD);
         let found = ending(&data_dir, &cause);
         let (code, text, next) = (found.code, &found.text, &found.next);
@@ -119,6 +125,9 @@ pub fn end_process_on_panic(data_dir: &Path) {
         std::process::exit(found.exit_code);
     }));
 }
+
+/// In the path of every source file of the ledger library.
+const LIBRARY: &str = "/commonware-";
 
 /// What a panic is reported as.
 struct Ending {

@@ -82,6 +82,7 @@ struct ConsensusFamilies {
     epoch: Gauge,
     view: Gauge,
     voting: Gauge,
+    abstaining: Gauge,
     quorum: Gauge,
     stalled: Gauge,
     evidence: Gauge,
@@ -100,6 +101,7 @@ struct StorageFamilies {
     disk_warning: Gauge,
     disk_reserve: Gauge,
     write_failed: Gauge,
+    sets_given_up: Gauge,
     heights: Family<StoreLabel, Gauge>,
     lags: Family<StoreLabel, Gauge>,
 }
@@ -228,6 +230,11 @@ impl ConsensusFamilies {
         gauge("heqi_consensus_epoch", "Current epoch", &self.epoch);
         gauge("heqi_consensus_round", "Current view in the epoch", &self.view);
         gauge("heqi_consensus_voting", "1 where this node votes", &self.voting);
+        gauge(
+            "heqi_consensus_abstaining",
+            "1 where this validator abstains, as it does not know what its key signed before",
+            &self.abstaining,
+        );
         gauge("heqi_consensus_quorum", "Votes needed", &self.quorum);
         gauge("heqi_consensus_stalled", "1 where no block came for too long", &self.stalled);
         gauge("heqi_consensus_evidence", "Pairs of conflicting votes kept", &self.evidence);
@@ -275,6 +282,7 @@ impl ConsensusFamilies {
         self.epoch.set(number(seen.epoch));
         self.view.set(number(seen.view));
         self.voting.set(i64::from(seen.voting));
+        self.abstaining.set(i64::from(seen.abstaining_until.is_some()));
         self.quorum.set(count(seen.quorum));
         self.stalled.set(i64::from(seen.stalled.is_some()));
         self.evidence.set(count(seen.evidence_count));
@@ -335,6 +343,11 @@ impl StorageFamilies {
             "1 where the last test write failed",
             &self.write_failed,
         );
+        gauge(
+            "heqi_storage_sets_given_up",
+            "Sets of state and consensus stores given up, damaged or too old, since the folder was made",
+            &self.sets_given_up,
+        );
         add(registry, "heqi_storage_height", "Newest height in the store", &self.heights);
         add(
             registry,
@@ -352,6 +365,7 @@ impl StorageFamilies {
     }
 
     fn update_stores(&self, seen: &Observation) {
+        self.sets_given_up.set(number(seen.store_sets_given_up));
         for (store, height, lag) in seen.heights.lags() {
             self.heights.get_or_create(&StoreLabel { store }).set(number(height));
             self.lags.get_or_create(&StoreLabel { store }).set(number(lag));
@@ -421,6 +435,8 @@ mod tests {
             standing: StandingState::NoQuorum,
             evidence_count: 2,
             divergence_count: 3,
+            abstaining_until: Some((1, 2)),
+            store_sets_given_up: 4,
             ..Observation::default()
         };
         let store = StoreHealth { free_bytes: Some(9), ..StoreHealth::default() };
@@ -445,6 +461,8 @@ mod tests {
             "heqi_consensus_standing{state=\"idle\"} 0",
             "heqi_consensus_evidence 2",
             "heqi_consensus_divergence_reports 3",
+            "heqi_consensus_abstaining 1",
+            "heqi_storage_sets_given_up 4",
             "heqi_storage_lag_blocks{store=\"chain\"} 2",
             "heqi_storage_height{store=\"chain\"} 7",
             "organisation=\"Bank \\\"A\\\"\"} 1",

@@ -43,6 +43,9 @@ const PEER_SILENCE_MAX: Duration = Duration::from_secs(15);
 /// How long one attempt to connect to a peer may take; the next one follows at once. Long attempts
 /// would sleep through the end of a partition.
 const PEER_CONNECT_TIME_MAX: Duration = Duration::from_secs(3);
+/// Niceness of the threads that answer requests: they get a third of the share of a consensus thread
+/// where processors are short.
+const REQUEST_NICENESS: i32 = 5;
 /// Why a node ended.
 #[derive(Debug)]
 pub struct Failure {
@@ -61,8 +64,9 @@ pub struct Failure {
 pub fn run(config: &Config, stop_with_parent: bool) -> Result<(), Failure> {
     let early = |error| Failure { error, logged: false };
     let settings = settings(config).map_err(early)?;
-    start_logs(config, &settings).map_err(early)?;
-    match run_logged(config, settings, stop_with_parent) {
+    let stop = StopSignal::default();
+    start_logs(config, &settings, &stop).map_err(early)?;
+    match run_logged(config, settings, &stop, stop_with_parent) {
         Ok(()) => {
             tracing::info!("stopped");
             Ok(())
@@ -77,7 +81,11 @@ pub fn run(config: &Config, stop_with_parent: bool) -> Result<(), Failure> {
     }
 }
 
-fn start_logs(config: &Config, settings: &LedgerSettings) -> Result<(), NodeError> {
+fn start_logs(
+    config: &Config,
+    settings: &LedgerSettings,
+    stop: &StopSignal,
+) -> Result<(), NodeError> {
     let origin = logs::LogOrigin {
         node: settings.node_key.public().to_string().chars().take(10).collect(),
         organisation: config.organisation.clone(),
@@ -88,7 +96,7 @@ fn start_logs(config: &Config, settings: &LedgerSettings) -> Result<(), NodeErro
         cause,
         next: format!("correct or unset {}", logs::LOG_VARIABLE),
     })?;
-    logs::end_process_on_panic(&config.data_dir);
+    logs::end_process_on_panic(&config.data_dir, stop.watch());
     Ok(())
 }
 
@@ -118,6 +126,7 @@ fn settings(config: &Config) -> Result<LedgerSettings, NodeError> {
 fn run_logged(
     config: &Config,
     mut settings: LedgerSettings,
+    stop: &StopSignal,
     stop_with_parent: bool,
 ) -> Result<(), NodeError> {
     let chain_id = settings.genesis.chain_id;
@@ -132,10 +141,9 @@ fn run_logged(
     drop(bind(config.p2p.listen, AddressPurpose::P2p)?);
     let listener = bind(config.rpc.listen, AddressPurpose::Rpc)?;
 
-    let stop = StopSignal::default();
     let runtime = request_runtime(config.runtime.rpc_threads())?;
     runtime.block_on(stop::follow_signals(stop.clone()))?;
-    stop::limit_stop_time(&stop, runtime.handle())?;
+    stop::limit_stop_time(stop, runtime.handle())?;
     if stop_with_parent {
         stop::follow_parent(stop.clone())?;
     }
@@ -144,7 +152,7 @@ fn run_logged(
     runtime.spawn(store::follow(config.data_dir.clone(), limits, state.clone(), stop.clone()));
     runtime.spawn(peers::follow(state.clone(), stop.clone()));
     let connections_max = open_files::reserve(config.rpc.connections_max)?;
-    let drained = serve(&runtime, listener, connections_max, state.clone(), &stop)?;
+    let drained = serve(&runtime, listener, connections_max, state.clone(), stop)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         chain_id,
@@ -157,6 +165,8 @@ fn run_logged(
     );
     let consensus = ledger_runtime::Config::new()
         .with_worker_threads(config.runtime.consensus_threads())
+        // The hook has ended the process by then, unless it stops anyway: then the others go on.
+        .with_catch_panics(true)
         .with_connect_timeout(PEER_CONNECT_TIME_MAX)
         .with_read_write_timeout(PEER_SILENCE_MAX)
         .with_storage_directory(ledger_folder.join("consensus"));
@@ -201,7 +211,7 @@ async fn host(
         started = ledger_link::start(context.child("ledger"), settings) => started,
         () = stop.stopped() => return Ok(()),
     };
-    let RunningLedger { ledger, ended, library_metrics } = match started {
+    let running = match started {
         Ok(running) => running,
         Err(error) => {
             stop.stop("ledger did not start");
@@ -212,21 +222,15 @@ async fn host(
         // The RPC server starts tasks of its own, on the runtime that serves requests.
         let _inside = requests.enter();
         let stopping = stop.watch();
-        let serving = ledger_link::serving(
-            ledger.clone(),
-            library_metrics,
-            &rpc,
-            peers_configured,
-            &state,
-            stopping,
-        );
+        let serving = ledger_link::serving(&running, &rpc, peers_configured, &state, stopping);
         state.serve(serving);
         let measured = state.metrics().blocks();
-        requests.spawn(blocks::follow(ledger.clone(), measured, stop.clone()));
+        requests.spawn(blocks::follow(running.ledger.clone(), measured, stop.clone()));
     }
+    let RunningLedger { ledger, ended, .. } = running;
     tracing::info!(height = ledger.head().number, "ledger running");
     tokio::select! {
-        cause = ended => stop.fail(NodeError::LedgerEnded(cause)),
+        error = ended => stop.fail(error),
         () = stop.stopped() => {}
     }
     state.stopping();
@@ -244,10 +248,19 @@ fn bind(address: std::net::SocketAddr, purpose: AddressPurpose) -> Result<TcpLis
     TcpListener::bind(address).map_err(|source| NodeError::Address { purpose, address, source })
 }
 
+/// Lowers the calling thread's priority, so that a flood of requests does not keep this node from
+/// voting. Linux counts niceness per thread; it may always be raised.
+fn give_way() {
+    if let Err(error) = rustix::process::setpriority_process(None, REQUEST_NICENESS) {
+        tracing::warn!(%error, "requests run at the priority of consensus");
+    }
+}
+
 fn request_runtime(threads: usize) -> Result<Runtime, NodeError> {
     Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name(logs::REQUEST_THREAD)
+        .on_thread_start(give_way)
         .enable_all()
         .build()
         .map_err(|error| NodeError::SystemResource {

@@ -100,6 +100,7 @@ pub fn genesis(validators: &[u64], parameters: Parameters, validator_admin: Addr
                 key: validator_key(&identity(*seed).public_key()),
             })
             .collect(),
+        observers: Vec::new(),
         validator_admin,
         predeploys: false,
         allocation: BTreeMap::new(),

@@ -182,6 +182,7 @@ impl Boot {
             worker_threads: NZUsize!(1),
             cache_pages: NZUsize!(256),
             join: self.join,
+            stages: engine::StageTimes::default(),
             allow_private_addresses: true,
         }
     }

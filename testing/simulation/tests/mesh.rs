@@ -13,7 +13,7 @@ use consensus::validator_key;
 use engine::{Config, Peer, Running};
 use simulation::{Account, CHAIN_ID, genesis, run};
 use system::validators::{ADDRESS, IValidators};
-use types::{Genesis, Parameters};
+use types::{Genesis, GenesisObserver, Parameters};
 
 fn peers(count: u64) -> Vec<Peer> {
     (0..count)
@@ -45,6 +45,7 @@ async fn start(
         worker_threads: NZUsize!(1),
         cache_pages: NZUsize!(256),
         join: engine::Join::Auto,
+        stages: engine::StageTimes::default(),
         allow_private_addresses: true,
     };
     let context = context.child("node").with_attribute("seed", seed);
@@ -111,9 +112,11 @@ fn a_stranger_cannot_connect_and_a_registered_observer_can_until_it_is_removed()
 
         let me = peers(5).pop().unwrap();
         let key = alloy_primitives::B256::from(me.key.0);
+        // Longer than a storage slot.
+        let name = "Regulator R of the free and Hanseatic city".to_string();
         let register = IValidators::setObserverCall {
             key,
-            name: "Regulator R".into(),
+            name: name.clone(),
             ip: std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets().into(),
             port: me.address.port(),
         };
@@ -125,6 +128,12 @@ fn a_stranger_cannot_connect_and_a_registered_observer_can_until_it_is_removed()
         until(&context, "following", || observer.head().number > height).await;
         assert!(!observer.consensus_status().await.voting);
         assert!(observer.peer_count() >= 3);
+        let named = |ledger: &std::sync::Arc<dyn ledger_api::Ledger>| {
+            ledger.validator_info(me.key).organisation == name
+        };
+        until(&context, "named", || named(&validator) && named(&observer)).await;
+        let founder = peers(1).pop().unwrap().key;
+        assert_eq!(observer.validator_info(founder).organisation, "Organisation 0");
 
         let remove = IValidators::removeObserverCall { key };
         let call = admin.call(TxKind::Call(ADDRESS), Bytes::from(remove.abi_encode()));
@@ -138,5 +147,30 @@ fn a_stranger_cannot_connect_and_a_registered_observer_can_until_it_is_removed()
         context.sleep(Duration::from_secs(20)).await;
         assert!(validator.head().number > height, "the ledger goes on");
         assert!(observer.head().number <= height, "and the stranger knows nothing of it");
+    });
+}
+
+/// Nothing has to be sent on chain for an observer that the genesis file names.
+#[test]
+fn an_observer_of_the_genesis_file_connects_and_follows() {
+    run(32, |context| async move {
+        let parameters = Parameters { peers_max: 8, ..Parameters::default() };
+        let mut genesis = genesis(&[0, 1, 2, 3], parameters, Address::ZERO);
+        let Peer { key, address } = peers(5).pop().unwrap();
+        genesis.observers =
+            vec![GenesisObserver { organisation: "Regulator R".into(), key, address }];
+        let folder = tempfile::tempdir().unwrap();
+        let mut nodes = Vec::new();
+        for seed in 0..4 {
+            nodes.push(start(&context, genesis.clone(), seed, folder.path()).await);
+        }
+        let observer = start(&context, genesis, 4, folder.path()).await.ledger;
+        until(&context, "connected", || nodes.iter().all(|node| node.ledger.peer_count() == 4))
+            .await;
+        let height = nodes[0].ledger.head().number;
+        until(&context, "following", || observer.head().number > height).await;
+        assert!(!observer.consensus_status().await.voting);
+        let name = || nodes[0].ledger.validator_info(key).organisation;
+        until(&context, "its name", || name() == "Regulator R").await;
     });
 }

@@ -100,6 +100,7 @@ fn write_genesis(devnet: &mut Devnet) -> Result<(), CliError> {
                 key: organisation.key,
             })
             .collect(),
+        observers: Vec::new(),
         validator_admin: account("", 0, 0).address,
         predeploys: true,
         allocation,

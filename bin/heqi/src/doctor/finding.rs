@@ -88,6 +88,10 @@ kinds! {
     DIVERGENCE = "divergence", Problem;
     /// The same, of a node whose files are not here.
     DIVERGENCE_REMOTE = "divergence_remote", Problem;
+    /// The node is a validator that does not know what its key signed before.
+    ABSTAINING = "abstaining", Warning;
+    /// The node gave up damaged or too old stores and fetched the state anew.
+    STORES_GIVEN_UP = "stores_given_up", Note;
     /// The node does not vote.
     NOT_VOTING = "not_voting", Note;
     /// Nodes of different networks.

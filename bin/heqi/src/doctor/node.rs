@@ -51,10 +51,26 @@ pub fn findings(view: &View) -> Vec<Finding> {
     if let Some(count) = reports.filter(|_| !view.files_examined) {
         add(finding::DIVERGENCE_REMOTE, vec![("count", count.to_string())]);
     }
-    if view.consensus["voting"] == false {
+    let given_up = quantity(&view.consensus["storeSetsGivenUp"]).filter(|count| *count > 0);
+    if let Some(count) = given_up {
+        add(finding::STORES_GIVEN_UP, vec![("count", count.to_string())]);
+    }
+    voting(&view.consensus, &mut add);
+    found
+}
+
+/// Why the node does not vote.
+fn voting(consensus: &Value, add: &mut impl FnMut(finding::Kind, Vec<(&'static str, String)>)) {
+    let until = &consensus["abstainingUntil"];
+    if let (Some(epoch), Some(view)) = (quantity(&until["epoch"]), quantity(&until["view"])) {
+        // The whole epoch is told as its last possible view.
+        let view = Some(view).filter(|view| *view != u64::MAX);
+        let view = view.map_or("-".into(), |view| view.to_string());
+        let now = quantity(&consensus["epoch"]).map_or("-".into(), |epoch| epoch.to_string());
+        add(finding::ABSTAINING, vec![("epoch", epoch.to_string()), ("view", view), ("now", now)]);
+    } else if consensus["voting"] == false {
         add(finding::NOT_VOTING, Vec::new());
     }
-    found
 }
 
 /// Why the node is not ready, each cause once.
@@ -155,6 +171,7 @@ mod tests {
             consensus: json!({
                 "ownKey": "0x1", "voting": true, "state": "idle", "stalled": null,
                 "othersAheadMillis": -40, "heights": { "behind": null },
+                "abstainingUntil": null, "storeSetsGivenUp": "0x0",
                 "validators": [validator("Bank A", "0x1"), validator("Court C", "0x2")],
             }),
             evidence: json!([]),
@@ -202,6 +219,17 @@ mod tests {
             "not_voting",
         ];
         assert_eq!(codes(&sick), expected);
+
+        sick.consensus["abstainingUntil"] = json!({ "epoch": "0x4", "view": "0x80" });
+        sick.consensus["storeSetsGivenUp"] = json!("0x1");
+        let last = &codes(&sick)[expected.len() - 1..];
+        assert_eq!(last, ["stores_given_up", "abstaining"], "a better reason than not_voting");
+        let found = findings(&sick);
+        let values = &found[found.len() - 1].values;
+        assert_eq!(values[..2], [("epoch", "4".to_string()), ("view", "128".to_string())]);
+        sick.consensus["abstainingUntil"]["view"] = json!("0xffffffffffffffff");
+        let found = findings(&sick);
+        assert_eq!(found[found.len() - 1].values[1], ("view", "-".to_string()));
 
         sick.files_examined = true;
         assert!(!codes(&sick).contains(&"divergence_remote"), "its files say more");

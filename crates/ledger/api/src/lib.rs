@@ -4,6 +4,7 @@
 //! state back ends or networks. Every method may be called from any thread and any runtime.
 
 mod operators;
+mod snapshot;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ pub use operators::{
     ClockOffset, ConsensusStatus, STORE_LAG_BLOCKS_MAX, Standing, StandingState, StoreHeights,
     ValidatorStatus,
 };
+pub use snapshot::SnapshotPart;
 
 /// The newest final block that all stores of this node hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,6 +176,15 @@ pub trait Ledger: Send + Sync + 'static {
     fn evidence(&self, limit: usize) -> Result<Vec<Evidence>, LedgerError> {
         let found = self.chain().evidence(limit);
         found.map_err(|error| StateError::Store(error.to_string()).into())
+    }
+
+    /// A part of a snapshot; `None` where this node does not hold it, any more or yet. One that
+    /// knows no snapshots holds none.
+    fn snapshot_part(
+        &self,
+        _part: SnapshotPart,
+    ) -> BoxFuture<'_, Result<Option<Bytes>, LedgerError>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     /// Whoever hosts the ledger tells it what is wrong with the disk, so that the ledger can say

@@ -44,6 +44,9 @@ pub struct ConsensusStatus {
     pub evidence_count: usize,
     /// Divergence reports in this node's data folder.
     pub divergence_count: usize,
+    /// Sets of state and consensus stores that this node gave up since its folder was made, because
+    /// they were damaged or lay further back than any peer serves.
+    pub store_sets_given_up: u64,
 }
 
 /// One validator in [`ConsensusStatus`].

@@ -13,13 +13,14 @@ use ledger_api::Head;
 use state::qmdb::{Batches, Databases, Sealed, SyncTargets, sync_targets};
 
 use crate::{
-    Runtime,
+    Runtime, Stopped,
     core::Core,
     divergence::{Divergence, Kind},
     executed::Executed,
     joining,
+    stages::Stage,
     start::Readers,
-    verifying::Refused,
+    verifying::{OwnFailure, Refused},
 };
 
 /// The application. Cloning shares the ledger.
@@ -53,7 +54,8 @@ impl<E: Runtime> Application<E> for App {
         _input: Input<(), ()>,
     ) -> Option<Proposed<Self, E>> {
         let parent = ancestry.next().await?.inner().clone();
-        match self.build::<E>(&parent, &context, &runtime, batches).await {
+        let building = self.build::<E>(&parent, &context, &runtime, batches);
+        match self.core.stages.time(Stage::Building, building).await {
             Ok((block, merkleized)) => Some(Proposed { block, merkleized }),
             Err(error) => {
                 tracing::error!(height = parent.number() + 1, %error, "could not build a block");
@@ -78,17 +80,17 @@ impl<E: Runtime> Application<E> for App {
                 return None;
             }
         }
-        match self.verify::<E>(&block, &runtime, batches).await {
+        let verifying = self.verify::<E>(&block, &runtime, batches);
+        match self.core.stages.time(Stage::Verifying, verifying).await {
             Ok(sealed) => Some(sealed),
             Err(rule) => {
-                tracing::warn!(
-                    height = block.number(),
-                    hash = %block.hash(),
-                    leader = %block.extension().leader,
-                    %rule,
-                    "divergence: execution does not give what the block says"
-                );
-                self.report(block, rule, finality, consensus::pacing::now_ms(&runtime)).await;
+                match rule.own_failure() {
+                    Some(cause) => self.could_not_execute(&block, cause, finality).await,
+                    None => {
+                        let seen_ms = consensus::pacing::now_ms(&runtime);
+                        self.report(block, rule, finality, seen_ms).await;
+                    }
+                }
                 None
             }
         }
@@ -106,6 +108,7 @@ impl<E: Runtime> Application<E> for App {
         below.unwrap_or_else(|error| fail(block, &error));
         self.core.latest.begin_applying(block.number());
         if let Some(executed) = &executed {
+            let _running = self.core.stages.begin(Stage::HistoryWrite);
             let stored = self.core.chain.append_history(block.number(), &executed.outcome.diff);
             stored.unwrap_or_else(|error| fail(block, &error));
         }
@@ -130,8 +133,28 @@ impl<E: Runtime> Application<E> for App {
 }
 
 impl App {
-    /// Reports a block whose execution gives something else. What is final here comes to nothing
-    /// without it, so that the node stops when this returns: the report must be on disk.
+    /// This node failed, not the block: no vote, and no report that accuses anybody. Without a final
+    /// block it cannot go on.
+    async fn could_not_execute(
+        &self,
+        block: &ConsensusBlock,
+        failure: OwnFailure,
+        finality: Finality,
+    ) {
+        let height = block.number();
+        tracing::error!(height, hash = %block.hash(), ?failure, "could not execute a block");
+        if finality == Finality::Candidate {
+            return;
+        }
+        let reason = match failure {
+            OwnFailure::Thread(cause) => Stopped::NoThread { height, cause },
+            OwnFailure::State(cause) => Stopped::StateFailed { height, cause },
+        };
+        match self.core.halt.stop(reason).await {}
+    }
+
+    /// Reports a block whose execution gives something else. A node that gets something else from a
+    /// final block is wrong, and stops when the report is on disk.
     async fn report(
         &self,
         block: ConsensusBlock,
@@ -139,16 +162,26 @@ impl App {
         finality: Finality,
         seen_ms: u64,
     ) {
+        tracing::warn!(
+            height = block.number(),
+            hash = %block.hash(),
+            leader = %block.extension().leader,
+            rule = %refused,
+            "divergence: execution does not give what the block says"
+        );
         let divergences = &self.core.divergences;
         if finality == Finality::Candidate {
             return divergences.refused(&block, refused, seen_ms);
         }
+        let (height, rule) = (block.number(), refused.to_string());
         let divergence = Divergence { kind: Kind::Final, block, refused, seen_ms };
         divergences.stopping(divergence, &self.core.strategy).await;
+        match self.core.halt.stop(Stopped::Diverged { height, rule }).await {}
     }
 
     /// Writes a final block to the chain store, then shows it to users and to the pool.
     fn record(&self, block: &ConsensusBlock, executed: &Executed) {
+        let writing = self.core.stages.begin(Stage::ChainWrite);
         let senders: Vec<Address> =
             executed.transactions.iter().map(|transaction| transaction.sender()).collect();
         let finalized = FinalizedBlock {
@@ -161,6 +194,8 @@ impl App {
             .and_then(|()| self.core.chain.append(&finalized))
             .and_then(|()| self.core.chain.persist());
         stored.unwrap_or_else(|error| fail(block, &error));
+        drop(writing);
+        let _publishing = self.core.stages.begin(Stage::Publishing);
         self.core.head.publish(head_of(block));
         self.core.executed.finalized(block.number());
         let included: Vec<(Address, u64, B256)> = executed

@@ -7,7 +7,7 @@ use commonware_cryptography::ed25519::PrivateKey;
 use pool::PoolConfig;
 use types::{Genesis, ValidatorKey};
 
-use crate::{Join, retention::Windows};
+use crate::{Join, retention::Windows, stages::StageTimes};
 
 /// Another node of the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct Config {
     pub windows: Windows,
     /// How a node with an empty folder comes to the present.
     pub join: Join,
+    /// Counts processor time by stage, where it has a clock.
+    pub stages: StageTimes,
     /// Whether peers may have private or loopback addresses.
     pub allow_private_addresses: bool,
 }

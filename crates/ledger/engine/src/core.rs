@@ -18,8 +18,14 @@ use state::{StateError, StateKey, StateReader, StateValue};
 use types::{Genesis, Namespace};
 
 use crate::{
-    divergence::Divergences, executed::ExecutedBlocks, head::HeadSignal, joining::Joining,
+    divergence::Divergences,
+    executed::ExecutedBlocks,
+    halt::Halt,
+    head::HeadSignal,
+    joining::Joining,
     latest::Latest,
+    names::Names,
+    stages::{MeasuredReader, Stage, StageTimes},
 };
 
 /// Shared parts. Nothing here depends on the runtime.
@@ -36,6 +42,9 @@ pub(crate) struct Core {
     pub(crate) strategy: Rayon,
     pub(crate) joining: Joining,
     pub(crate) divergences: Divergences,
+    pub(crate) stages: StageTimes,
+    pub(crate) halt: Halt,
+    pub(crate) names: Names,
 }
 
 impl Core {
@@ -49,8 +58,9 @@ impl Core {
         clock: &impl Clock,
         time: Option<BuildTime>,
     ) -> Result<BlockOutcome, DriveError> {
-        let workers =
-            WorkerPool { strategy: &self.strategy, size, clock, started: clock.current() };
+        let (strategy, stages) = (&self.strategy, &self.stages);
+        let workers = WorkerPool { strategy, size, clock, started: clock.current(), stages };
+        let reader = &MeasuredReader { reader, stages };
         let executor = executor.with_patterns(Arc::clone(&self.patterns));
         drive(executor, reader, &workers, time).await
     }
@@ -86,6 +96,7 @@ struct WorkerPool<'a, C> {
     size: usize,
     clock: &'a C,
     started: SystemTime,
+    stages: &'a StageTimes,
 }
 
 impl<C: Clock> Workers for WorkerPool<'_, C> {
@@ -94,12 +105,26 @@ impl<C: Clock> Workers for WorkerPool<'_, C> {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let work = measured(self.stages, work);
         self.strategy.spawn(self.size, move |_| work()).await
     }
 
     // Apart from `run`, because the pool learns from each place how long its work takes.
     async fn wait<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let work = measured(self.stages, work);
         self.strategy.spawn(1, move |_| work()).await
+    }
+}
+
+/// Work that counts as execution, wherever the pool runs it.
+fn measured<T, W>(stages: &StageTimes, work: W) -> impl FnOnce() -> T + Send + use<T, W>
+where
+    W: FnOnce() -> T + Send,
+{
+    let stages = stages.clone();
+    move || {
+        let _running = stages.begin(Stage::Execution);
+        work()
     }
 }
 

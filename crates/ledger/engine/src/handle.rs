@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use alloy_primitives::{B256, Bytes};
-use commonware_parallel::Rayon;
 use consensus::EpochSchemes;
 use futures::future::BoxFuture;
 use ledger_api::{
-    ConsensusStatus, FinalityProof, Head, Ledger, LedgerError, StateProof, StateProofItem,
-    ValidatorInfo,
+    ConsensusStatus, FinalityProof, Head, Ledger, LedgerError, SnapshotPart, StateProof,
+    StateProofItem, ValidatorInfo,
 };
-use pool::{Admission, Admit as _, Origin, Pool, Refusal};
+use pool::{Admit as _, Origin, Pool, Refusal};
 use state::{StateError, StateKey, StateValue, qmdb::ProofError};
 use types::{Genesis, ValidatorKey};
 
 use crate::{
     certificates,
     core::{Core, store},
-    latest::Latest,
+    snapshot,
+    stages::MeasuredAdmission,
     status::Observed,
     validators::StateValidators,
 };
@@ -33,11 +33,13 @@ pub(crate) type ConnectedPeers = Arc<dyn Fn() -> Vec<ValidatorKey> + Send + Sync
 /// Read and submit handle.
 pub(crate) struct LedgerHandle {
     pub(crate) core: Arc<Core>,
-    pub(crate) admission: Admission<Latest, Rayon>,
+    pub(crate) admission: MeasuredAdmission,
     pub(crate) schemes: EpochSchemes,
     pub(crate) observed: Observed,
     pub(crate) own_key: ValidatorKey,
     pub(crate) connected: ConnectedPeers,
+    /// Sets of stores given up since the folder was made.
+    pub(crate) given_up: u64,
 }
 
 impl Ledger for LedgerHandle {
@@ -96,12 +98,23 @@ impl Ledger for LedgerHandle {
         })
     }
 
+    fn validator_info(&self, key: ValidatorKey) -> ValidatorInfo {
+        StateValidators(Arc::clone(&self.core)).info(key)
+    }
+
     fn consensus_status(&self) -> BoxFuture<'_, ConsensusStatus> {
         Box::pin(async move { self.status() })
     }
 
     fn peer_count(&self) -> usize {
         (self.connected)().len()
+    }
+
+    fn snapshot_part(
+        &self,
+        part: SnapshotPart,
+    ) -> BoxFuture<'_, Result<Option<Bytes>, LedgerError>> {
+        Box::pin(snapshot::part(&self.core, part))
     }
 
     fn report_storage(&self, trouble: Option<String>) {

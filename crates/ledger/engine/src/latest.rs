@@ -8,7 +8,7 @@ use std::sync::{
 use futures::future::BoxFuture;
 use state::{
     StateError, StateKey, StateReader, StateValue,
-    qmdb::{self, CommittedReader, Databases, ProofError, ProvedValue},
+    qmdb::{self, CommittedReader, Databases, PageRequest, ProofError, ProvedValue},
 };
 use types::StateCommitment;
 
@@ -25,6 +25,9 @@ pub(crate) trait AppliedState: Send + Sync + 'static {
 
     /// Values with their proofs.
     fn prove<'a>(&'a self, keys: &'a [StateKey]) -> BoxFuture<'a, Proved>;
+
+    /// Operations of a database with their proof; `None` where they are not held.
+    fn page(&self, page: PageRequest) -> BoxFuture<'_, Result<Option<Vec<u8>>, StateError>>;
 }
 
 impl<E: qmdb::Runtime> AppliedState for Bound<E> {
@@ -37,6 +40,10 @@ impl<E: qmdb::Runtime> AppliedState for Bound<E> {
 
     fn prove<'a>(&'a self, keys: &'a [StateKey]) -> BoxFuture<'a, Proved> {
         Box::pin(async move { qmdb::prove(&self.0.0, keys).await })
+    }
+
+    fn page(&self, page: PageRequest) -> BoxFuture<'_, Result<Option<Vec<u8>>, StateError>> {
+        Box::pin(qmdb::read_page(&self.0.0, page))
     }
 }
 

@@ -16,7 +16,7 @@ use state::{StateKey, StateValue};
 use system::validators::StoredObservers;
 use types::{ValidatorKey, ValidatorSet};
 
-use crate::core::Core;
+use crate::{core::Core, names};
 
 /// What tells the network whom to keep, shared by consensus (validators) and this module.
 pub(crate) struct SharedPeers<P>(Arc<Mutex<P>>);
@@ -47,17 +47,28 @@ impl<P: PeerSets> PeerSets for SharedPeers<P> {
 /// when it changed.
 pub(crate) async fn follow(core: Arc<Core>, mut peers: impl PeerSets) {
     let mut seen = U256::ZERO;
+    let mut registered = Vec::new();
+    let mut named = None;
     loop {
         let height = core.head.get().number;
         match changed(&core, height, seen).await {
             Ok(Some((changes, observers))) => {
                 tracing::info!(height, observers = observers.len(), "observers changed");
                 peers.observe(&observers);
+                registered = observers.into_iter().map(|(key, _)| key).collect();
                 seen = changes;
             }
             Ok(None) => {}
             // The state of a node that joins opens later; the next block asks again.
             Err(error) => tracing::debug!(height, %error, "cannot read the observers"),
+        }
+        // Names come with the list, and count for validators, whose sets come with the epochs.
+        let epoch = height.saturating_add(1) / core.genesis.parameters.epoch_blocks.max(1);
+        if named != Some((seen, epoch)) {
+            match names::learn(&core, height, &registered).await {
+                Ok(()) => named = Some((seen, epoch)),
+                Err(error) => tracing::debug!(height, %error, "cannot read the names"),
+            }
         }
         core.head.beyond(height).await;
     }

@@ -5,7 +5,7 @@ mod parts;
 use std::sync::Arc;
 
 use alloy_primitives::B256;
-use chain::{ChainError, ChainStore, FinalizedBlock};
+use chain::{ChainStore, FinalizedBlock};
 use commonware_broadcast::buffered;
 use commonware_consensus::{
     Reporters,
@@ -22,14 +22,14 @@ use commonware_runtime::{
     telemetry::metrics::{GaugeExt as _, MetricsExt as _},
 };
 use consensus::{
-    BlockError, ConsensusBlock, EpochSchemes, Finalization, KeyError, Marshal, PeerSets, PublicKey,
-    RegisterError, StrictScheme, Variant,
+    ConsensusBlock, EpochSchemes, Finalization, Marshal, PeerSets, PublicKey, StrictScheme,
+    Variant,
     orchestrator::{self, OrchestratorError},
     pacing::{Paced, Rhythm},
     settings::Timeouts,
     validator_key,
 };
-use execution::{InvalidBlock, check_genesis, validate::TransactionRules};
+use execution::{check_genesis, validate::TransactionRules};
 use futures::future::{BoxFuture, Either, select};
 use ledger_api::{Head, Ledger};
 use pool::{
@@ -43,7 +43,7 @@ use types::{Genesis, GenesisError, Namespace};
 pub(crate) use self::parts::PAGE_BYTES;
 use self::parts::Parts;
 use crate::{
-    Config, Join,
+    Config, Join, StartError, Stopped,
     application::{App, head_of},
     backfill as older_blocks, certificates,
     connected::{connected_peers, exposition},
@@ -51,13 +51,16 @@ use crate::{
     divergence::{self, Divergences},
     evidence,
     executed::ExecutedBlocks,
+    halt::Halt,
     handle::LedgerHandle,
     head::HeadSignal,
     history::{self, History},
     joining::{self, Joiner, Joining, LeftBehind, Scout},
     latest::Latest,
+    names::Names,
     network::{self, Mesh},
     observers::{self, SharedPeers},
+    stages::{MeasuredAdmission, MeasuredWorkers, Stage},
     status::{TipReporter, Watched},
     stores::{Step, Stores},
     syncing,
@@ -86,85 +89,6 @@ impl<E> Runtime for E where
 
 /// Read handles of the state databases, as the library hands them to the application.
 pub(crate) type Readers<E> = <Databases<E> as DatabaseSet<E>>::Readers;
-
-/// Why a ledger did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The genesis file is wrong.
-    #[error(transparent)]
-    Genesis(#[from] GenesisError),
-    /// Block 1 cannot be made of the genesis file.
-    #[error(transparent)]
-    GenesisContent(#[from] InvalidBlock),
-    /// Block 0 cannot be made.
-    #[error("genesis block: {0}")]
-    GenesisBlock(#[from] BlockError),
-    /// A validator's key is unusable.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The first validator set is unusable.
-    #[error(transparent)]
-    Validators(#[from] RegisterError),
-    /// The chain store does not open.
-    #[error(transparent)]
-    Chain(#[from] ChainError),
-    /// The folder belongs to another network.
-    #[error(
-        "the chain store holds a ledger with genesis {found}, the genesis file gives {expected}; \
-         use the genesis file of that network or another data folder"
-    )]
-    OtherGenesis {
-        /// Hash of the stored block 0.
-        found: String,
-        /// Hash of the file's block 0.
-        expected: String,
-    },
-    /// This node is to execute every block, and nobody has the next one.
-    #[error("{}", peers_pruned(*next, *tip))]
-    PeersPruned {
-        /// The block that this node needs.
-        next: u64,
-        /// The newest block that peers prove.
-        tip: u64,
-    },
-    /// A consensus store does not open.
-    #[error("consensus store: {0}")]
-    Store(String),
-}
-
-/// Why a running ledger stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum Stopped {
-    /// Consensus cannot go on.
-    #[error(transparent)]
-    Consensus(#[from] OrchestratorError),
-    /// The state must be fetched anew, which a start does by itself.
-    #[error(
-        "no peer keeps block {next} any more, the network is at block {tip}; start this node again: \
-         it fetches the present state and keeps its blocks"
-    )]
-    LeftBehind {
-        /// The block that this node needs.
-        next: u64,
-        /// The newest block that peers prove.
-        tip: u64,
-    },
-    /// As [`StartError::PeersPruned`].
-    #[error("{}", peers_pruned(*next, *tip))]
-    PeersPruned {
-        /// The block that this node needs.
-        next: u64,
-        /// The newest block that peers prove.
-        tip: u64,
-    },
-}
-
-fn peers_pruned(next: u64, tip: u64) -> String {
-    format!(
-        "join is `replay`, and no peer retains block {next} (the network is at block {tip}); set \
-         join to `auto`, or connect a peer with retained_blocks = \"all\""
-    )
-}
 
 /// A running ledger.
 pub struct Running {
@@ -312,14 +236,10 @@ where
     core.joining.connect(marshal.clone(), history.clone());
 
     // State: the databases, their service to joining peers, and the application on them.
-    let resolvers = syncing::serve_all(
-        &context.child("sync"),
-        &parts.public_key,
-        (&peers, &blocker),
-        mesh.state_sync,
-    )
-    .await
-    .map_err(|error| StartError::Store(error.to_string()))?;
+    let ends = (&parts.public_key, (&peers, &blocker), mesh.state_sync);
+    let resolvers = syncing::serve_all(&context.child("sync"), ends.0, ends.1, ends.2)
+        .await
+        .map_err(|error| StartError::Store(error.to_string()))?;
     let (stateful_actor, stateful) = Stateful::new(
         context.child("state"),
         parts.state(App { core: Arc::clone(&core) }, (marshal.clone(), floor), plan, resolvers),
@@ -387,6 +307,7 @@ where
     let consensus = orchestrator.start(mesh.votes, mesh.certificates, mesh.resolver);
     note_first_block(&context, &core, &stores);
     let consensus = supervised(&context, consensus, scout, (&stores, config.join));
+    let consensus = unless_halted(consensus, &core.halt);
     let admission = start_gossip(&context, &core, blocker, mesh.transactions);
 
     let metrics_context = context.child("exposition");
@@ -394,7 +315,8 @@ where
     let connected = connected_peers(own_key, clock, Arc::clone(&metrics));
     let applied = Arc::clone(&core);
     let first_applied = Arc::new(move || applied.joining.first_applied());
-    let ledger = LedgerHandle { core, admission, schemes, observed, own_key, connected };
+    let given_up = stores.number();
+    let ledger = LedgerHandle { core, admission, schemes, observed, own_key, connected, given_up };
     Ok(Running { ledger: Arc::new(ledger), consensus, metrics, first_applied })
 }
 
@@ -431,6 +353,19 @@ fn supervised<E: Runtime>(
             Either::Right((LeftBehind { next, tip }, _)) => {
                 Ok(Err(Stopped::LeftBehind { next, tip }))
             }
+        }
+    })
+}
+
+type Consensus = BoxFuture<'static, Result<Result<(), Stopped>, RuntimeError>>;
+
+/// Ends as well when a part of the ledger asks for it.
+fn unless_halted(consensus: Consensus, halt: &Halt) -> Consensus {
+    let asked = halt.asked();
+    Box::pin(async move {
+        match select(consensus, Box::pin(asked)).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right((reason, _)) => Ok(Err(reason)),
         }
     })
 }
@@ -525,11 +460,14 @@ fn open_core(
         strategy,
         joining: Joining::default(),
         divergences,
+        stages: config.stages.clone(),
+        halt: Halt::default(),
+        names: Names::default(),
     };
     Ok((Arc::new(core), reports))
 }
 
-fn namespace(genesis: &Genesis, genesis_hash: B256) -> Namespace {
+pub(crate) fn namespace(genesis: &Genesis, genesis_hash: B256) -> Namespace {
     Namespace {
         chain_id: genesis.chain_id,
         genesis_hash,
@@ -576,9 +514,11 @@ fn start_gossip<E: Runtime>(
     core: &Arc<Core>,
     blocker: impl Blocker<PublicKey = PublicKey>,
     transactions: (impl Sender<PublicKey = PublicKey>, impl Receiver<PublicKey = PublicKey>),
-) -> Admission<Latest, Rayon> {
-    let admission =
-        Admission::new(Arc::clone(&core.pool), core.latest.clone(), core.strategy.clone());
+) -> MeasuredAdmission {
+    let stages = core.stages.clone();
+    let workers = MeasuredWorkers::new(core.strategy.clone(), stages.clone(), Stage::Admission);
+    let admission = Admission::new(Arc::clone(&core.pool), core.latest.clone(), workers);
+    let admission = MeasuredAdmission { admission, stages };
     let pool = Arc::clone(&core.pool);
     let config = GossipConfig::default();
     Gossip::new(context.child("gossip"), pool, admission.clone(), blocker, config)

@@ -38,15 +38,22 @@ impl StateValidators {
         StoredSet::decode(keys).map_err(|error| broken(error.to_string()))
     }
 
-    /// A validator with its organisation's name: from genesis, else its key.
+    /// A validator with its organisation's name: from the state, else from genesis, else its key.
     pub(crate) fn info(&self, key: ValidatorKey) -> ValidatorInfo {
-        let known = self.0.genesis.validators.iter().find(|validator| validator.key == key);
-        let organisation =
-            known.map_or_else(|| key.to_string(), |found| found.organisation.clone());
+        let genesis = || {
+            let known = self.0.genesis.validators.iter().find(|validator| validator.key == key);
+            known.map(|found| found.organisation.clone())
+        };
+        let named = self.0.names.of(&key).or_else(genesis);
+        let organisation = named.unwrap_or_else(|| key.to_string());
         ValidatorInfo { key, organisation }
     }
 
-    async fn slots(&self, height: u64, slots: &[U256]) -> Result<Vec<U256>, LedgerError> {
+    pub(crate) async fn slots(
+        &self,
+        height: u64,
+        slots: &[U256],
+    ) -> Result<Vec<U256>, LedgerError> {
         let keys: Vec<StateKey> =
             slots.iter().map(|slot| StateKey::Storage(StoredSet::ADDRESS, *slot)).collect();
         let values = self.0.read_state(height, &keys).await?;

@@ -11,7 +11,16 @@ use execution::{BlockEnvironment, BlockExecutor, BlockOutcome, DriveError, Mode,
 use state::qmdb::{ApplyError, BatchReader, Batches, Sealed, apply_diff, commitment};
 use types::{Receipt, Transaction, TransactionError};
 
-use crate::{Runtime, application::App, executed::Executed};
+use crate::{Runtime, application::App, executed::Executed, stages::Stage};
+
+/// What keeps this node from executing a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OwnFailure {
+    /// The system gave no thread.
+    Thread(String),
+    /// The state cannot be read or written.
+    State(String),
+}
 
 /// The first rule that a block breaks.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +52,19 @@ impl Refused {
         match self {
             Self::Executed { receipts, .. } => receipts,
             _ => &[],
+        }
+    }
+
+    /// Why this node could not find out what the block gives: no thread, or a state that cannot be
+    /// read. It tells nothing about the block.
+    pub(crate) fn own_failure(&self) -> Option<OwnFailure> {
+        match self {
+            Self::Execute(DriveError::Thread(cause)) => Some(OwnFailure::Thread(cause.clone())),
+            Self::Execute(DriveError::State(error)) | Self::Apply(ApplyError::Store(error)) => {
+                Some(OwnFailure::State(error.to_string()))
+            }
+            Self::Executed { rule, .. } => rule.own_failure(),
+            _ => None,
         }
     }
 
@@ -132,7 +154,8 @@ impl App {
     ) -> Result<Sealed<E>, Refused> {
         let header = block.header();
         check_outcome(block, outcome)?;
-        let sealed = apply_diff::<E>(batches, &outcome.diff).await?;
+        let writing = apply_diff::<E>(batches, &outcome.diff);
+        let sealed = self.core.stages.time(Stage::Merkleization, writing).await?;
         let state = commitment::<E>(&sealed);
         equal("stateRoot", state.state_root(), header.state_root)?;
         if state != block.extension().state {
@@ -149,11 +172,17 @@ impl App {
     async fn recover(&self, block: &ConsensusBlock) -> Result<Vec<Arc<Transaction>>, Refused> {
         let encoded: Vec<Bytes> = block.transactions().to_vec();
         let pool = Arc::clone(&self.core.pool);
+        let stages = self.core.stages.clone();
         let work = move |strategy: commonware_parallel::Rayon| {
+            let _running = stages.begin(Stage::Recovery);
             let known = pool.find_encoded(&encoded);
             strategy.map_collect_vec(encoded.into_iter().zip(known), |(bytes, known)| match known {
                 Some(transaction) => Ok(transaction),
-                None => Transaction::decode(bytes).map(Arc::new),
+                None => {
+                    // Wherever the pool runs it.
+                    let _running = stages.begin(Stage::Recovery);
+                    Transaction::decode(bytes).map(Arc::new)
+                }
             })
         };
         let recovered = self.core.strategy.spawn(block.transactions().len(), work).await;
@@ -177,4 +206,31 @@ fn check_outcome(block: &ConsensusBlock, outcome: &BlockOutcome) -> Result<(), R
         next.unwrap_or_default(),
         block.extension().next_validators_hash,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use execution::{InvalidBlock, InvalidTransaction};
+    use state::StateError;
+
+    use super::*;
+
+    #[test]
+    fn what_this_node_lacks_is_told_from_what_is_wrong_with_a_block() {
+        let thread = Refused::Execute(DriveError::Thread("too many".into()));
+        assert_eq!(thread.own_failure(), Some(OwnFailure::Thread("too many".into())));
+        let lost = || StateError::Store("lost".into());
+        let state = Some(OwnFailure::State(lost().to_string()));
+        assert_eq!(Refused::Execute(DriveError::State(lost())).own_failure(), state);
+        let write = Refused::Apply(ApplyError::Store(lost()));
+        assert_eq!(write.own_failure(), state);
+        let receipts = Arc::default();
+        assert_eq!(Refused::Executed { rule: Box::new(write), receipts }.own_failure(), state);
+        let reason = InvalidTransaction::TooSlow { took_ms: 2, limit_ms: 1 };
+        let invalid = DriveError::Invalid(InvalidBlock::Transaction { index: 0, reason });
+        let field = Refused::Field { field: "gasUsed", expected: "1".into(), found: "2".into() };
+        for blamed in [Refused::Execute(invalid), Refused::Apply(ApplyError::Wipe), field] {
+            assert_eq!(blamed.own_failure(), None, "{blamed}");
+        }
+    }
 }

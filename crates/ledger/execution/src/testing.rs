@@ -78,7 +78,11 @@ impl MemoryReader {
     }
 
     pub(crate) fn slot(&self, address: Address, slot: u64) -> U256 {
-        match self.values.get(&StateKey::Storage(address, U256::from(slot))) {
+        self.word(address, U256::from(slot))
+    }
+
+    pub(crate) fn word(&self, address: Address, slot: U256) -> U256 {
+        match self.values.get(&StateKey::Storage(address, slot)) {
             Some(StateValue::Storage(value)) => *value,
             _ => U256::ZERO,
         }
@@ -191,6 +195,7 @@ pub(crate) fn genesis() -> Genesis {
                 key: validator_key(number),
             })
             .collect(),
+        observers: Vec::new(),
         validator_admin: key(9).address,
         predeploys: false,
         allocation: BTreeMap::from([(key(1).address, funded)]),

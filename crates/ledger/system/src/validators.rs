@@ -23,7 +23,7 @@ use types::{ValidatorKey, limits::VALIDATORS_MAX};
 
 pub use interface::{IValidators, IValidatorsSystem};
 pub use observers::OBSERVER_NAME_BYTES_MAX;
-pub use stored::{StoredObserver, StoredObservers, StoredSet};
+pub use stored::{StoredNames, StoredObserver, StoredObservers, StoredSet};
 
 /// Where the contract lives.
 pub const ADDRESS: Address = native_address(1);

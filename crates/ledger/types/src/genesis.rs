@@ -1,6 +1,9 @@
 //! The genesis file: what every node of a network must hold byte for byte in effect.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::RlpEncodable;
@@ -10,7 +13,7 @@ use crate::{
     Block, ChainId, Extension, LedgerId, Parameters, StateCommitment, ValidatorKey, ValidatorSet,
     ValidatorSetError,
     header::blank_header,
-    limits::{ALLOCATION_ACCOUNTS_MAX, CHAIN_ID_MAX},
+    limits::{ALLOCATION_ACCOUNTS_MAX, CHAIN_ID_MAX, OBSERVERS_MAX},
 };
 
 /// What the network is for; production refuses development keys.
@@ -33,6 +36,18 @@ pub struct GenesisValidator {
     pub organisation: String,
     /// Its Ed25519 key.
     pub key: ValidatorKey,
+}
+
+/// An observer that block 1 registers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisObserver {
+    /// Its name.
+    pub organisation: String,
+    /// Its Ed25519 key.
+    pub key: ValidatorKey,
+    /// Where its connections come from and where it listens.
+    pub address: SocketAddr,
 }
 
 /// An account that exists from block 1.
@@ -69,6 +84,10 @@ pub struct Genesis {
     pub parameters: Parameters,
     /// Validators of epoch 0.
     pub validators: Vec<GenesisValidator>,
+    /// Observers from block 1 on. A file without any has the hash that it had before there was
+    /// this list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observers: Vec<GenesisObserver>,
     /// Account that may set the next validator set until governance exists.
     pub validator_admin: Address,
     /// Whether block 1 deploys the contracts that Ethereum tools expect (CREATE2 deployer,
@@ -82,6 +101,17 @@ pub struct Genesis {
 
 fn yes() -> bool {
     true
+}
+
+impl GenesisObserver {
+    /// Name, key, IP address (IPv4 mapped into IPv6) and port, as commitment and contract have them.
+    pub fn parts(&self) -> (String, [u8; 32], [u8; 16], u16) {
+        let ip = match self.address.ip() {
+            std::net::IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            std::net::IpAddr::V6(ip) => ip,
+        };
+        (self.organisation.clone(), self.key.0, ip.octets(), self.address.port())
+    }
 }
 
 /// Why a genesis file cannot start a ledger.
@@ -102,6 +132,9 @@ pub enum GenesisError {
     /// The validators are no set.
     #[error("genesis file: validators: {0}")]
     Validators(#[from] ValidatorSetError),
+    /// The observers cannot be registered.
+    #[error("genesis file: observers: {0}")]
+    Observers(String),
     /// Too many accounts.
     #[error("genesis file: {0} allocated accounts exceed the limit of {ALLOCATION_ACCOUNTS_MAX}")]
     Allocation(usize),
@@ -126,8 +159,26 @@ impl Genesis {
         }
         self.parameters.check().map_err(GenesisError::Parameters)?;
         self.validator_set()?;
+        self.check_observers().map_err(GenesisError::Observers)?;
         if self.allocation.len() > ALLOCATION_ACCOUNTS_MAX {
             return Err(GenesisError::Allocation(self.allocation.len()));
+        }
+        Ok(())
+    }
+
+    fn check_observers(&self) -> Result<(), String> {
+        if self.observers.len() > OBSERVERS_MAX {
+            return Err(format!("{} exceed the limit of {OBSERVERS_MAX}", self.observers.len()));
+        }
+        let mut keys = BTreeSet::new();
+        for observer in &self.observers {
+            let GenesisObserver { organisation, key, address } = observer;
+            if !keys.insert(key) {
+                return Err(format!("{organisation} has the key of another one"));
+            }
+            if address.ip().is_unspecified() || address.port() == 0 {
+                return Err(format!("{organisation}: {address} is no address of a node"));
+            }
         }
         Ok(())
     }
@@ -174,7 +225,8 @@ impl Genesis {
     /// What block 0's extension commits to: keccak256 of an RLP list of format, chain id, ledger
     /// id, profile (0 dev, 1 prod, 2 conformance), time, keccak256 of the parameters' RLP list,
     /// validators as `[organisation, key]` in ascending order of the keys, validator admin,
-    /// predeploys (0 or 1), allocation hash.
+    /// predeploys (0 or 1), allocation hash; and, only where there are observers, these as
+    /// `[name, key, IP address (16 bytes, IPv4 mapped into IPv6), port]` in the file's order.
     pub fn commitment(&self) -> B256 {
         #[derive(RlpEncodable)]
         struct Validator {
@@ -182,6 +234,14 @@ impl Genesis {
             key: [u8; 32],
         }
         #[derive(RlpEncodable)]
+        struct Observer {
+            name: String,
+            key: [u8; 32],
+            ip: [u8; 16],
+            port: u16,
+        }
+        #[derive(RlpEncodable)]
+        #[rlp(trailing)]
         struct Commitment {
             format: u32,
             chain_id: u64,
@@ -193,7 +253,14 @@ impl Genesis {
             validator_admin: Address,
             predeploys: u8,
             allocation: B256,
+            observers: Option<Vec<Observer>>,
         }
+        let observers: Vec<Observer> = self
+            .observers
+            .iter()
+            .map(GenesisObserver::parts)
+            .map(|(name, key, ip, port)| Observer { name, key, ip, port })
+            .collect();
         let mut validators: Vec<&GenesisValidator> = self.validators.iter().collect();
         validators.sort_by_key(|validator| validator.key);
         keccak256(alloy_rlp::encode(Commitment {
@@ -217,6 +284,7 @@ impl Genesis {
             validator_admin: self.validator_admin,
             predeploys: u8::from(self.predeploys),
             allocation: self.allocation_hash(),
+            observers: Some(observers).filter(|observers| !observers.is_empty()),
         }))
     }
 

@@ -27,7 +27,9 @@ pub use certificate::{Certificate, ValidatorSignature, quorum, signed_bytes};
 pub use error::DecodeError;
 pub use evidence::{Evidence, SignedVote, VOTE_MESSAGE_BYTES_MAX, VoteKind};
 pub use extension::{EXTENSION_VERSION, Extension};
-pub use genesis::{AllocatedAccount, Genesis, GenesisError, GenesisValidator, Profile};
+pub use genesis::{
+    AllocatedAccount, Genesis, GenesisError, GenesisObserver, GenesisValidator, Profile,
+};
 pub use header::{
     EMPTY_OMMERS_HASH, EMPTY_REQUESTS_HASH, Header, blank_header, decode_header, next_mix_hash,
 };

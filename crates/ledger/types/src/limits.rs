@@ -19,7 +19,8 @@ pub const OBSERVERS_MAX: usize = 64;
 pub const PEERS_MAX: usize = 128;
 /// Accounts in the genesis allocation.
 pub const ALLOCATION_ACCOUNTS_MAX: usize = 100_000;
-/// Gas limit a block may have; fits every client's number type.
-pub const BLOCK_GAS_LIMIT_MAX: u64 = 1_000_000_000;
+/// Gas limit a block may have. The receipts of a block travel in one message, and 8 gas buy a byte
+/// of a log.
+pub const BLOCK_GAS_LIMIT_MAX: u64 = 120_000_000;
 /// Largest chain id: MetaMask's limit.
 pub const CHAIN_ID_MAX: u64 = 4_503_599_627_370_475;

@@ -47,7 +47,7 @@ pub struct Parameters {
 impl Default for Parameters {
     fn default() -> Self {
         Self {
-            block_gas_limit: 30_000_000,
+            block_gas_limit: 60_000_000,
             fee_mode: FeeMode::Free,
             base_fee_wei: 0,
             fee_recipient: Address::ZERO,

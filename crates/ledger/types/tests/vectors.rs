@@ -41,6 +41,7 @@ fn genesis() -> Genesis {
                 key: ValidatorKey([index; 32]),
             })
             .collect(),
+        observers: Vec::new(),
         validator_admin: Address::repeat_byte(0xad),
         predeploys: true,
         allocation: BTreeMap::from([(Address::repeat_byte(0x11), account)]),

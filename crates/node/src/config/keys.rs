@@ -178,7 +178,7 @@ pub const CONFIG_KEYS: &[ConfigKey] = &[
     ),
     key(
         "rpc.call_gas_max",
-        "50000000",
+        "60000000",
         "gas, 100000 to 10000000000",
         "Gas that one eth_call may use.",
         "一次 eth_call 可用的 gas 上限。",

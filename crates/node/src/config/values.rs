@@ -244,7 +244,7 @@ impl Default for RpcConfig {
             requests_max: 1_024,
             websockets_max: 512,
             simulations_max: 4,
-            call_gas_max: 50_000_000,
+            call_gas_max: 60_000_000,
             logs_blocks_max: 100_000,
             logs_results_max: 20_000,
             request_timeout_ms: 30_000,

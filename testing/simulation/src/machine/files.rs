@@ -104,6 +104,11 @@ impl Files {
         }
     }
 
+    /// Empties the disk of whoever's partitions begin with `start`.
+    pub fn remove_all(&self, start: &str) {
+        self.lock().by_name.retain(|name, _| !name.starts_with(start));
+    }
+
     /// The power is cut: of what was not synced, any half of the bytes is on the medium.
     pub(crate) fn tear(&self, random: &mut Random) {
         for partition in self.lock().by_name.values() {

@@ -60,9 +60,14 @@ pub const BODIES_MAX: usize = 64;
 pub const ITEMS_MAX: usize = types::limits::BLOCK_TRANSACTIONS_MAX;
 /// Bytes beyond which a server adds no further block to an answer.
 pub const ANSWER_BYTES_TARGET: usize = 1024 * 1024;
-/// Bytes of an answer: one block of the largest size alone, with the lists around it. A block
-/// whose receipts need more cannot be served; 30 M gas buy less than 4 MB of logs.
-pub const ANSWER_BYTES_MAX: usize = types::limits::BLOCK_BYTES_MAX + 64;
+/// Bytes of an answer: the receipts of one block alone, whose logs are at most what the highest gas
+/// limit buys at 8 gas a byte, with the lists around them.
+pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+const _: () = {
+    assert!(types::limits::BLOCK_GAS_LIMIT_MAX / 8 + 1024 * 1024 <= ANSWER_BYTES_MAX as u64);
+    assert!(types::limits::BLOCK_BYTES_MAX + 64 <= ANSWER_BYTES_MAX);
+};
 
 #[cfg(test)]
 mod tests;

@@ -85,6 +85,7 @@ impl Script {
             time_ms: 0,
             parameters: self.parameters.clone(),
             validators: validators.collect(),
+            observers: Vec::new(),
             validator_admin: Default::default(),
             predeploys: false,
             allocation: BTreeMap::new(),

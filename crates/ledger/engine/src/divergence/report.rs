@@ -164,6 +164,7 @@ mod tests {
             time_ms: 1,
             parameters: Parameters::default(),
             validators: vec![GenesisValidator { organisation: "Bank A".into(), key }],
+            observers: Vec::new(),
             validator_admin: alloy_primitives::Address::ZERO,
             predeploys: false,
             allocation: Default::default(),

@@ -18,6 +18,7 @@ use consensus::{
 };
 
 pub(crate) use asking::History;
+pub(crate) use serving::answer;
 
 use crate::{Runtime, core::Core};
 

@@ -76,7 +76,7 @@ async fn answer_all<E: Runtime>(
 }
 
 /// `None` where this node cannot answer.
-fn answer(
+pub(crate) fn answer(
     chain: &ChainStore,
     epoch_blocks: u64,
     request: HistoryRequest,

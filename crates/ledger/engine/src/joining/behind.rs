@@ -144,7 +144,7 @@ impl Scout {
 }
 
 /// The validators of all epochs from 0 on that this node knows without a gap.
-fn known_sets(core: &Core) -> Result<Vec<ValidatorSet>, StartError> {
+pub(super) fn known_sets(core: &Core) -> Result<Vec<ValidatorSet>, StartError> {
     let mut sets = vec![core.genesis.validator_set().map_err(GenesisError::from)?];
     for epoch in 1.. {
         match core.chain.validators(epoch)? {

@@ -12,7 +12,7 @@ use types::{GenesisError, ValidatorKey};
 
 use super::{
     Join, anchor,
-    behind::{Scout, current_set},
+    behind::{Scout, current_set, known_sets},
     discovery::{Decision, Found},
 };
 use crate::{
@@ -75,12 +75,27 @@ impl<E: Runtime> Joiner<'_, E> {
         match self.scout()?.discovery(join)?.run(self.context, self.history).await {
             Decision::Join(found) => self.join(stores, plan, found).await,
             Decision::Replay { newest } => {
+                // Nobody knows a later block than the one that this node has begun to join at.
+                if let Some(found) = self.begun(&plan)? {
+                    return self.join(stores, plan, found).await;
+                }
                 if let Some(newest) = newest {
                     self.abstain_if_new(stores, newest).await?;
                 }
                 Ok((plan, None))
             }
         }
+    }
+
+    /// The block at which joining was begun, if its validators are known.
+    fn begun(&self, plan: &Plan<E>) -> Result<Option<Found>, StartError> {
+        let Some(floor) = plan.floor().cloned() else { return Ok(None) };
+        let epoch = floor.proposal.round.epoch().get();
+        let mut sets = known_sets(self.core)?;
+        let known = usize::try_from(epoch).unwrap_or(usize::MAX).saturating_add(1);
+        sets.truncate(known);
+        let height = self.core.chain.head().unwrap_or_default();
+        Ok((sets.len() == known).then_some(Found { sets, floor, height }))
     }
 
     /// A node that has its state goes on from there, if its peers still serve what follows.

@@ -20,9 +20,9 @@ use consensus::{
 };
 use state::qmdb::{StateConfig, database_config};
 
-use super::{Runtime, StartError};
+use super::Runtime;
 use crate::{
-    Config,
+    Config, StartError,
     application::App,
     archives::{StoredBlocks, StoredCertificates},
     core::Core,

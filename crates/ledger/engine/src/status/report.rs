@@ -21,8 +21,8 @@ fn abstention(epoch: u64, view: u64) -> String {
         view => format!("view {view} of epoch {epoch}"),
     };
     format!(
-        "; this node's journal of votes was lost, it abstains from voting until a block beyond \
-         {beyond} is final"
+        "; this node has no journal of what its key signed before, it abstains from voting until a \
+         block beyond {beyond} is final"
     )
 }
 
@@ -81,6 +81,7 @@ impl LedgerHandle {
             others_ahead_ms,
             evidence_count: seen.evidence_count,
             divergence_count: self.core.divergences.kept(),
+            store_sets_given_up: self.given_up,
         }
     }
 

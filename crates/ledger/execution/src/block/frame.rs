@@ -11,7 +11,9 @@ use revm::{
     context::TxEnv,
     context_interface::result::{EVMError, ExecutionResult},
 };
-use system::validators::{self, IValidatorsSystem, SYSTEM_ADDRESS};
+use system::validators::{
+    self, IValidators, IValidatorsSystem, OBSERVER_NAME_BYTES_MAX, SYSTEM_ADDRESS,
+};
 use types::Genesis;
 
 use super::{BlockExecutor, InvalidBlock, Pause};
@@ -117,6 +119,16 @@ pub fn check_genesis(genesis: &Genesis) -> Result<(), InvalidBlock> {
         check_validator_key(&validator.key)
             .map_err(|error| InvalidBlock::Genesis(format!("organisation {name}: {error}")))?;
     }
+    for observer in &genesis.observers {
+        let name = &observer.organisation;
+        if name.is_empty() || name.len() > OBSERVER_NAME_BYTES_MAX {
+            let reason =
+                format!("observer {name}: a name has 1 to {OBSERVER_NAME_BYTES_MAX} bytes");
+            return Err(InvalidBlock::Genesis(reason));
+        }
+        check_validator_key(&observer.key)
+            .map_err(|error| InvalidBlock::Genesis(format!("observer {name}: {error}")))?;
+    }
     Ok(())
 }
 
@@ -135,6 +147,7 @@ fn genesis_operations(
     }
     operations.extend(allocation(genesis)?);
     operations.push(initial_validators(genesis));
+    operations.extend(initial_observers(genesis));
     if genesis.predeploys {
         for predeploy in predeploys().map_err(InvalidBlock::Genesis)? {
             operations.extend(deployment(predeploy, genesis));
@@ -182,6 +195,22 @@ fn initial_validators(genesis: &Genesis) -> SystemOperation {
     };
     let data = call.abi_encode().into();
     SystemOperation::call("validators of epoch 0", validators::ADDRESS, data, VALIDATORS_CALL_GAS)
+}
+
+/// As if the admin had registered them, in the file's order.
+fn initial_observers(genesis: &Genesis) -> impl Iterator<Item = SystemOperation> + '_ {
+    genesis.observers.iter().map(|observer| {
+        let (name, key, ip, port) = observer.parts();
+        let title = format!("observer {name}");
+        let call = IValidators::setObserverCall { key: key.into(), name, ip: ip.into(), port };
+        let work = Work::Run {
+            from: genesis.validator_admin,
+            kind: TxKind::Call(validators::ADDRESS),
+            data: call.abi_encode().into(),
+            gas: VALIDATORS_CALL_GAS,
+        };
+        SystemOperation { name: title, work }
+    })
 }
 
 /// Creates a predeploy and checks that it is where it belongs. An allocation with code at its

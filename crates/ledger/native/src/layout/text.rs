@@ -23,13 +23,32 @@ impl Text {
     /// Reads it; empty where none was written.
     pub fn get(&self, context: &mut Context<'_>) -> Result<String, Failure> {
         let head = context.load(self.slot)?;
+        let mut words = Vec::new();
+        for slot in self.word_slots(head) {
+            words.push(context.load(slot)?);
+        }
+        Self::decode(head, &words).ok_or_else(|| Failure::reason("stored text is not UTF-8"))
+    }
+
+    /// Slots of the words of a text whose own slot holds `head`; none where it fits in that.
+    pub fn word_slots(&self, head: U256) -> Vec<U256> {
+        let words = if head.bit(0) { long_length(head).div_ceil(32) } else { 0 };
+        (0..words).map(|index| self.word_slot(index)).collect()
+    }
+
+    /// The text from its own slot's value and those of [`Self::word_slots`]; `None` where it is not
+    /// UTF-8.
+    pub fn decode(head: U256, words: &[U256]) -> Option<String> {
         let bytes = if head.bit(0) {
-            self.read_long(context, head)?
+            let mut bytes: Vec<u8> =
+                words.iter().flat_map(|word| word.to_be_bytes::<32>()).collect();
+            bytes.truncate(long_length(head));
+            bytes
         } else {
             let length = usize::from(head.byte(0) / 2).min(31);
             head.to_be_bytes::<32>()[..length].to_vec()
         };
-        String::from_utf8(bytes).map_err(|_| Failure::reason("stored text is not UTF-8"))
+        String::from_utf8(bytes).ok()
     }
 
     /// Writes it. Rewriting a long text with a shorter one leaves unreachable words behind, so
@@ -53,18 +72,13 @@ impl Text {
         context.store(self.slot, U256::from(bytes.len() * 2 + 1))
     }
 
-    fn read_long(&self, context: &mut Context<'_>, head: U256) -> Result<Vec<u8>, Failure> {
-        let length = usize::try_from(head >> 1usize).unwrap_or(usize::MAX).min(TEXT_BYTES_MAX);
-        let mut bytes = Vec::new();
-        for index in 0..length.div_ceil(32) {
-            bytes.extend(context.load(self.word_slot(index))?.to_be_bytes::<32>());
-        }
-        bytes.truncate(length);
-        Ok(bytes)
-    }
-
     fn word_slot(&self, index: usize) -> U256 {
         U256::from_be_bytes(keccak256(self.slot.to_be_bytes::<32>()).0)
             .wrapping_add(U256::from(index))
     }
+}
+
+/// Bytes of a text that does not fit in its slot.
+fn long_length(head: U256) -> usize {
+    usize::try_from(head >> 1usize).unwrap_or(usize::MAX).min(TEXT_BYTES_MAX)
 }

@@ -1,14 +1,16 @@
-//! Reading the current set and the observers straight from storage, as consensus and the network do.
+//! Reading the current set, the observers and their names straight from storage, as consensus and
+//! the network do.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use alloy_primitives::{Address, U256, keccak256};
+use native::layout::Text;
 use types::{
     ValidatorKey, ValidatorSet, ValidatorSetError,
     limits::{OBSERVERS_MAX, VALIDATORS_MAX},
 };
 
-use super::{ADDRESS, CURRENT, PENDING, observers};
+use super::{ADDRESS, CURRENT, ORGANISATIONS, PENDING, observers};
 
 /// Which slots hold the current set, and how to read them.
 #[derive(Clone, Copy, Debug)]
@@ -82,10 +84,7 @@ impl StoredObservers {
 
     /// Slot of the address of the observer with this key, as read from [`Self::key_slots`].
     pub fn address_slot(key: U256) -> U256 {
-        let mut bytes = [0u8; 64];
-        bytes[..32].copy_from_slice(&key.to_be_bytes::<32>());
-        bytes[32..].copy_from_slice(&observers::ADDRESSES.slot().to_be_bytes::<32>());
-        U256::from_be_bytes(keccak256(bytes).0)
+        of_key(key, observers::ADDRESSES.slot())
     }
 
     /// An observer from the values of its two slots.
@@ -94,4 +93,36 @@ impl StoredObservers {
         let ip = IpAddr::V6(Ipv6Addr::from(ip.0)).to_canonical();
         StoredObserver { key: ValidatorKey(key.to_be_bytes()), address: SocketAddr::new(ip, port) }
     }
+}
+
+/// Which slots hold the names of validators and observers, and how to read them.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredNames;
+
+impl StoredNames {
+    /// Account whose storage it is.
+    pub const ADDRESS: Address = ADDRESS;
+
+    /// Slot of the name of the node with this key.
+    pub fn slot(key: ValidatorKey) -> U256 {
+        of_key(U256::from_be_bytes(key.0), ORGANISATIONS.slot())
+    }
+
+    /// Slots of the rest of a name, for the value read from [`Self::slot`]; none for a short one.
+    pub fn word_slots(key: ValidatorKey, head: U256) -> Vec<U256> {
+        Text::at(Self::slot(key)).word_slots(head)
+    }
+
+    /// The name from the values of its slots; `None` where none is known.
+    pub fn decode(head: U256, words: &[U256]) -> Option<String> {
+        Text::decode(head, words).filter(|name| !name.is_empty())
+    }
+}
+
+/// Slot of a key's value in a mapping.
+fn of_key(key: U256, mapping: U256) -> U256 {
+    let mut bytes = [0u8; 64];
+    bytes[..32].copy_from_slice(&key.to_be_bytes::<32>());
+    bytes[32..].copy_from_slice(&mapping.to_be_bytes::<32>());
+    U256::from_be_bytes(keccak256(bytes).0)
 }

@@ -2,8 +2,8 @@
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use alloy_sol_types::SolCall as _;
-use system::validators::{self, IValidators, SYSTEM_ADDRESS};
-use types::{AllocatedAccount, ValidatorKey, ValidatorSet};
+use system::validators::{self, IValidators, SYSTEM_ADDRESS, StoredObservers};
+use types::{AllocatedAccount, GenesisObserver, ValidatorKey, ValidatorSet};
 
 use super::super::{InvalidBlock, Mode};
 use crate::{
@@ -49,6 +49,35 @@ fn block_one_applies_the_genesis_file() {
         crate::testing::hash_of(0),
         "block 1 records block 0"
     );
+}
+
+#[test]
+fn block_one_registers_the_observers_of_the_genesis_file() {
+    let mut file = genesis();
+    let observer = |number, address: &str| GenesisObserver {
+        organisation: format!("observer {number}"),
+        key: validator_key(number),
+        address: address.parse().unwrap(),
+    };
+    file.observers = vec![observer(8, "10.1.2.3:30303"), observer(7, "[2001:db8::1]:9")];
+    let expected: Vec<_> = file.observers.iter().map(|found| (found.key, found.address)).collect();
+    let admin = file.validator_admin;
+    let chain = Chain::new(file);
+    let slot = |slot: U256| chain.reader.word(StoredObservers::ADDRESS, slot);
+    let length = slot(StoredObservers::length_slot());
+    let found: Vec<_> = StoredObservers::key_slots(length)
+        .into_iter()
+        .map(|place| {
+            let key = slot(place);
+            let observer = StoredObservers::decode(key, slot(StoredObservers::address_slot(key)));
+            (observer.key, observer.address)
+        })
+        .collect();
+    assert_eq!(found, expected);
+    assert!(!slot(StoredObservers::changes_slot()).is_zero(), "the nodes look at the list");
+    assert_eq!(chain.reader.nonce(admin), 0, "the admin's own transactions count from 0");
+    let none = Chain::new(genesis());
+    assert!(none.reader.word(StoredObservers::ADDRESS, StoredObservers::length_slot()).is_zero());
 }
 
 #[test]

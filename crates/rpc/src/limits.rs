@@ -44,6 +44,8 @@ pub const STORAGE_VALUES_MAX: usize = 1_024;
 pub const STATE_PROOF_KEYS_MAX: usize = 64;
 /// Entries in one answer of `heqi_evidence`, each of about 1.5 kB.
 pub const EVIDENCE_RESULTS_MAX: usize = 256;
+/// Parts of a snapshot that are read at once; they share the disk with consensus.
+pub const SNAPSHOT_PARTS_MAX: usize = 2;
 /// Simulations and log searches that may wait for a turn.
 pub const SIMULATIONS_WAITING_MAX: usize = 1_024;
 /// Accounts and slots in the state overrides of one call.

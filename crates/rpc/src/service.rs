@@ -22,7 +22,7 @@ use crate::{
     follower::Follower,
     limits::{
         REQUEST_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_MAX,
-        TRACE_MS_DEFAULT, TRACES_RUNNING_MAX,
+        SNAPSHOT_PARTS_MAX, TRACE_MS_DEFAULT, TRACES_RUNNING_MAX,
     },
     methods::{METHODS, Method, never_offered},
     metrics::{OTHER, RpcMetrics},
@@ -50,6 +50,8 @@ pub struct Service {
     pub requests: Arc<Semaphore>,
     /// WebSocket connections.
     pub websockets: Arc<Semaphore>,
+    /// Turns of reading parts of a snapshot.
+    pub snapshot_parts: Semaphore,
     /// Method weights being answered.
     pub weight: Arc<Semaphore>,
     /// Bodies held, in KiB.
@@ -88,6 +90,7 @@ impl Service {
             traces: Simulations::new(TRACES_RUNNING_MAX, Duration::from_millis(TRACE_MS_DEFAULT)),
             requests: Arc::new(Semaphore::new(config.requests_max)),
             websockets: Arc::new(Semaphore::new(config.websockets_max)),
+            snapshot_parts: Semaphore::new(SNAPSHOT_PARTS_MAX),
             weight: Arc::new(Semaphore::new(config.weight_max as usize)),
             body_kib: Arc::new(Semaphore::new(REQUEST_BYTES_IN_FLIGHT_MAX / BODY_PERMIT_BYTES)),
             answer_kib: Arc::new(Semaphore::new(

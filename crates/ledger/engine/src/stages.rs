@@ -92,11 +92,18 @@ pub type ThreadClock = fn() -> Duration;
 thread_local! {
     /// Time of this thread that stages within the present one counted for themselves.
     static WITHIN: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// Stages that this thread is in.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// How often the time of the outermost of them counts; 0 where it is not measured.
+    static WEIGHT: Cell<u32> = const { Cell::new(1) };
+    /// Small pieces since the last one that was measured.
+    static SKIPPED: Cell<u32> = const { Cell::new(0) };
 }
 
 #[derive(Debug)]
 struct Shared {
     clock: ThreadClock,
+    every: u32,
     nanoseconds: [AtomicU64; Stage::ALL.len()],
 }
 
@@ -107,17 +114,30 @@ pub struct StageTimes(Option<Arc<Shared>>);
 impl StageTimes {
     /// Counts by this clock. [`StageTimes::default`] counts nothing.
     pub fn new(clock: ThreadClock) -> Self {
-        Self(Some(Arc::new(Shared { clock, nanoseconds: Default::default() })))
+        Self::sampled(clock, 1)
+    }
+
+    /// Counts by this clock. Of requests and admissions, which are many and small, only one of
+    /// `every` on each thread is measured and counts for all, because looking at the clock costs
+    /// as much as some of them.
+    pub fn sampled(clock: ThreadClock, every: u32) -> Self {
+        Self(Some(Arc::new(Shared { clock, every, nanoseconds: Default::default() })))
     }
 
     /// From now until the result is dropped, on this thread, time counts for `stage`.
     #[must_use = "counts until it is dropped"]
     pub fn begin(&self, stage: Stage) -> Counting<'_> {
-        let running = self.0.as_deref().map(|shared| {
+        let Some(shared) = self.0.as_deref() else {
+            return Counting { is_on: false, begun: None };
+        };
+        if DEPTH.replace(DEPTH.get() + 1) == 0 {
+            WEIGHT.set(shared.weight(stage));
+        }
+        let begun = (WEIGHT.get() > 0).then(|| {
             let before = WITHIN.replace(Duration::ZERO);
             Begun { shared, stage, started: (shared.clock)(), before }
         });
-        Counting(running)
+        Counting { is_on: true, begun }
     }
 
     /// What `work` does itself counts for `stage`; not what runs meanwhile.
@@ -144,9 +164,25 @@ impl StageTimes {
     }
 }
 
+impl Shared {
+    /// How often an outermost piece of this stage counts.
+    fn weight(&self, stage: Stage) -> u32 {
+        if !matches!(stage, Stage::Requests | Stage::Admission) {
+            return 1;
+        }
+        let skipped = SKIPPED.get() + 1;
+        let is_measured = skipped >= self.every;
+        SKIPPED.set(if is_measured { 0 } else { skipped });
+        if is_measured { self.every } else { 0 }
+    }
+}
+
 /// Counts until it is dropped.
 #[derive(Debug)]
-pub struct Counting<'a>(Option<Begun<'a>>);
+pub struct Counting<'a> {
+    is_on: bool,
+    begun: Option<Begun<'a>>,
+}
 
 #[derive(Debug)]
 struct Begun<'a> {
@@ -159,10 +195,14 @@ struct Begun<'a> {
 
 impl Drop for Counting<'_> {
     fn drop(&mut self) {
-        let Some(begun) = self.0.take() else { return };
+        if self.is_on {
+            DEPTH.set(DEPTH.get().saturating_sub(1));
+        }
+        let Some(begun) = self.begun.take() else { return };
         let whole = (begun.shared.clock)().saturating_sub(begun.started);
         let own = whole.saturating_sub(WITHIN.get());
         WITHIN.set(begun.before.saturating_add(whole));
+        let own = own.saturating_mul(WEIGHT.get());
         let own = u64::try_from(own.as_nanos()).unwrap_or(u64::MAX);
         begun.shared.nanoseconds[begun.stage as usize].fetch_add(own, Ordering::Relaxed);
     }

@@ -29,6 +29,7 @@ struct Wanted {
 pub async fn part(context: &Context, params: &Params) -> Result<Value, RpcError> {
     let Object(wanted) = params.required::<Object<Wanted>>(0)?;
     let part = wanted.part()?;
+    let _turn = context.service.snapshot_parts.acquire().await.map_err(RpcError::internal)?;
     let found = context.service.ledger.snapshot_part(part).await?;
     Ok(found.map_or(Value::Null, data))
 }

@@ -56,6 +56,28 @@ fn a_stage_within_another_counts_for_itself_only() {
 }
 
 #[test]
+fn of_many_small_pieces_some_count_for_all() {
+    let times = StageTimes::sampled(|| NOW.get(), 4);
+    for piece in 0..12 {
+        let _request = times.begin(Stage::Requests);
+        work_for(1);
+        {
+            let _reads = times.begin(Stage::StateReads);
+            work_for(10);
+        }
+        let _late = times.begin(Stage::Building);
+        work_for(if piece % 4 == 3 { 100 } else { 7 });
+    }
+    {
+        let _building = times.begin(Stage::Building);
+        work_for(1_000);
+    }
+    assert_eq!(milliseconds(&times, Stage::Requests), 12);
+    assert_eq!(milliseconds(&times, Stage::StateReads), 120);
+    assert_eq!(milliseconds(&times, Stage::Building), 1_200 + 1_000);
+}
+
+#[test]
 fn a_future_counts_what_it_does_and_not_what_runs_meanwhile() {
     let times = times();
     let (sender, receiver) = futures::channel::oneshot::channel();

@@ -13,28 +13,33 @@ use revm::{
         result::{EVMError, HaltReason},
     },
     handler::{
-        EvmTr as _, FrameResult, Handler, post_execution,
+        EthFrame, EvmTr, FrameResult, Handler, post_execution,
         pre_execution::{calculate_caller_fee, validate_against_state_and_deduct_caller},
         validation,
     },
-    interpreter::InitialAndFloorGas,
+    interpreter::{InitialAndFloorGas, interpreter::EthInterpreter},
 };
 
-use super::{EvmContext, LedgerEvm, Payment};
+use super::{EvmContext, Payment};
 
-pub(super) struct LedgerHandler<'a, DB> {
+/// For the ledger's EVM, looked on or not.
+pub(super) struct LedgerHandler<E> {
     payment: Payment,
-    kind: PhantomData<(&'a (), DB)>,
+    kind: PhantomData<E>,
 }
 
-impl<DB> LedgerHandler<'_, DB> {
+impl<E> LedgerHandler<E> {
     pub(super) fn new(payment: Payment) -> Self {
         Self { payment, kind: PhantomData }
     }
 }
 
-impl<'a, DB: Database> Handler for LedgerHandler<'a, DB> {
-    type Evm = LedgerEvm<'a, DB>;
+impl<DB, E> Handler for LedgerHandler<E>
+where
+    DB: Database,
+    E: EvmTr<Context = EvmContext<DB>, Frame = EthFrame<EthInterpreter>>,
+{
+    type Evm = E;
     type Error = EVMError<DB::Error>;
     type HaltReason = HaltReason;
 
@@ -60,7 +65,7 @@ impl<'a, DB: Database> Handler for LedgerHandler<'a, DB> {
 }
 
 impl Payment {
-    pub(super) fn validate_env<DB: Database>(
+    fn validate_env<DB: Database>(
         self,
         context: &mut EvmContext<DB>,
     ) -> Result<(), EVMError<DB::Error>> {
@@ -70,7 +75,7 @@ impl Payment {
         }
     }
 
-    pub(super) fn deduct_caller<DB: Database>(
+    fn deduct_caller<DB: Database>(
         self,
         context: &mut EvmContext<DB>,
     ) -> Result<(), EVMError<DB::Error>> {
@@ -80,7 +85,7 @@ impl Payment {
         }
     }
 
-    pub(super) fn reward_beneficiary<DB: Database>(
+    fn reward_beneficiary<DB: Database>(
         self,
         context: &mut EvmContext<DB>,
         result: &mut FrameResult,

@@ -1,24 +1,22 @@
 //! The same EVM with somebody looking on: for traces, never for blocks.
 
-use std::marker::PhantomData;
-
 use revm::{
     Database,
     context::{BlockEnv, ContextSetters as _, FrameStack, TxEnv},
     context_interface::{
         ContextTr as _, JournalTr as _,
-        result::{EVMError, ExecutionResult, HaltReason},
+        result::{EVMError, ExecutionResult},
     },
     handler::{
-        EthFrame, EthPrecompiles, EvmTr, FrameInitOrResult, FrameResult, FrameTr, Handler,
+        EthFrame, EthPrecompiles, EvmTr, FrameInitOrResult, FrameTr,
         evm::{ContextDbError, FrameInitResult},
         instructions::EthInstructions,
     },
     inspector::{Inspector, InspectorEvmTr, InspectorHandler},
-    interpreter::{InitialAndFloorGas, interpreter::EthInterpreter},
+    interpreter::interpreter::EthInterpreter,
 };
 
-use super::{EvmContext, LedgerEvm, Payment};
+use super::{EvmContext, LedgerEvm, Payment, handler::LedgerHandler};
 
 /// An EVM and who looks on.
 struct InspectedEvm<'e, 'a, DB: Database, I> {
@@ -26,40 +24,8 @@ struct InspectedEvm<'e, 'a, DB: Database, I> {
     inspector: &'e mut I,
 }
 
-/// Does what the handler of blocks does.
-struct InspectedHandler<'e, 'a, DB: Database, I> {
-    payment: Payment,
-    kind: PhantomData<InspectedEvm<'e, 'a, DB, I>>,
-}
-
-impl<'e, 'a, DB: Database, I> Handler for InspectedHandler<'e, 'a, DB, I> {
-    type Evm = InspectedEvm<'e, 'a, DB, I>;
-    type Error = EVMError<DB::Error>;
-    type HaltReason = HaltReason;
-
-    fn validate_env(&self, evm: &mut Self::Evm) -> Result<(), Self::Error> {
-        self.payment.validate_env(evm.ctx())
-    }
-
-    fn validate_against_state_and_deduct_caller(
-        &self,
-        evm: &mut Self::Evm,
-        _gas: &mut InitialAndFloorGas,
-    ) -> Result<(), Self::Error> {
-        self.payment.deduct_caller(evm.ctx())
-    }
-
-    fn reward_beneficiary(
-        &self,
-        evm: &mut Self::Evm,
-        result: &mut FrameResult,
-    ) -> Result<(), Self::Error> {
-        self.payment.reward_beneficiary(evm.ctx(), result)
-    }
-}
-
-impl<DB: Database, I: Inspector<EvmContext<DB>>> InspectorHandler
-    for InspectedHandler<'_, '_, DB, I>
+impl<'e, 'a, DB: Database, I: Inspector<EvmContext<DB>>> InspectorHandler
+    for LedgerHandler<InspectedEvm<'e, 'a, DB, I>>
 {
     type IT = EthInterpreter;
 }
@@ -83,7 +49,7 @@ impl<DB: Database> LedgerEvm<'_, DB> {
         self.inner.ctx.chain.clear();
         self.inner.ctx.set_tx(transaction);
         let mut inspected = InspectedEvm { evm: self, inspector };
-        let result = InspectedHandler { payment, kind: PhantomData }.inspect_run(&mut inspected);
+        let result = LedgerHandler::new(payment).inspect_run(&mut inspected);
         result.inspect_err(|_| {
             let _ = self.inner.ctx.journal_mut().finalize();
         })

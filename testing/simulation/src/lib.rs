@@ -25,5 +25,5 @@ mod witness;
 mod workload;
 
 pub use accounts::Account;
-pub use network::{CHAIN_ID, GOOD, Network, genesis, run};
+pub use network::{CHAIN_ID, GOOD, Network, genesis, run, run_deep, run_through_panics};
 pub use node::{Node, public_key, validator};

@@ -63,6 +63,9 @@ pub struct Network {
     starts: u64,
 }
 
+/// Stack of a thread on which futures of a state sync run unoptimised, bytes.
+const DEEP_STACK_BYTES: usize = 64 * 1024 * 1024;
+
 /// A folder for the chain stores of a network: in memory where the system has such a place.
 pub fn temporary_folder() -> TempDir {
     let memory = Path::new("/dev/shm");
@@ -82,6 +85,33 @@ pub fn run<F: Future<Output = ()>>(
         test(context).await;
         auditor.state()
     })
+}
+
+/// [`run`] for tests whose futures nest deep, as those of a state sync do.
+pub fn run_deep<F: Future<Output = ()>>(
+    seed: u64,
+    test: impl FnOnce(deterministic::Context) -> F + Send + 'static,
+) {
+    on_deep_stack(move || run(seed, test));
+}
+
+/// [`run_deep`] that lasts for an hour of the runtime's time, and goes on when a node panics.
+pub fn run_through_panics<F: Future<Output = ()>>(
+    seed: u64,
+    test: impl FnOnce(deterministic::Context) -> F + Send + 'static,
+) {
+    let config = deterministic::Config::new()
+        .with_seed(seed)
+        .with_timeout(Some(Duration::from_secs(60 * 60)))
+        .with_catch_panics(true);
+    on_deep_stack(move || deterministic::Runner::new(config).start(test));
+}
+
+/// A test's own thread has too little room without optimisation.
+fn on_deep_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let thread = std::thread::Builder::new().stack_size(DEEP_STACK_BYTES);
+    let running = thread.spawn(work).expect("the system gives a thread");
+    running.join().unwrap_or_else(|reason| std::panic::resume_unwind(reason))
 }
 
 /// A genesis file with the given validators.

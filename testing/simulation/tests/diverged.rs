@@ -3,15 +3,15 @@
 #![recursion_limit = "512"]
 #![allow(clippy::unwrap_used)]
 
-use std::{fs, future::Future, path::Path, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use alloy_primitives::{Address, Bytes, TxKind};
 use commonware_cryptography::Crc32;
-use commonware_runtime::{
-    Blob as _, ReadOptions, Runner as _, Storage as _, WriteOptions, deterministic,
-};
+use commonware_runtime::{Blob as _, ReadOptions, Storage as _, WriteOptions};
 use serde_json::Value;
-use simulation::{Account, CHAIN_ID, GOOD, Network, genesis, machine::Machine, validator};
+use simulation::{
+    Account, CHAIN_ID, GOOD, Network, genesis, machine::Machine, run_through_panics, validator,
+};
 use types::{Parameters, account_key};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -19,8 +19,6 @@ const NODES: [u64; 4] = [0, 1, 2, 3];
 const OTHERS: [u64; 3] = [0, 1, 2];
 /// The node whose disk lies.
 const VICTIM: u64 = 3;
-/// The futures of a state sync nest deeper than a test's thread has room for without optimisation.
-const STACK_BYTES: usize = 64 * 1024 * 1024;
 /// Content of a page of the library's logs, and the record of its two checksums.
 const PAGE_BYTES: usize = 4_096;
 const SLOT_BYTES: usize = 6;
@@ -28,21 +26,6 @@ const SLOT_BYTES: usize = 6;
 const UPDATE: u8 = 0xd2;
 /// Where an operation on an account has the last byte of the balance, after its key.
 const BALANCE_AFTER_KEY: usize = 8 + 31;
-
-fn run<F: Future<Output = ()>>(
-    seed: u64,
-    test: impl FnOnce(deterministic::Context) -> F + Send + 'static,
-) {
-    let config = deterministic::Config::new()
-        .with_seed(seed)
-        .with_timeout(Some(60 * MINUTE))
-        .with_catch_panics(true);
-    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-    let running = thread.spawn(move || deterministic::Runner::new(config).start(test)).unwrap();
-    if let Err(reason) = running.join() {
-        std::panic::resume_unwind(reason);
-    }
-}
 
 /// Sends one transaction and waits until the others have it.
 async fn send(network: &Network, account: &mut Account) {
@@ -129,7 +112,7 @@ fn final_report(folder: &Path) -> Value {
 
 #[test]
 fn a_node_with_a_wrong_state_reports_the_final_block_and_stops_until_it_joins_again() {
-    run(51, |context| async move {
+    run_through_panics(51, |context| async move {
         let genesis = genesis(&NODES, Parameters::default(), Address::ZERO);
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let mut network = Network::over(context, genesis, &NODES, Arc::clone(&folder)).await;

@@ -28,7 +28,9 @@ use consensus::{
 };
 use engine::Join;
 use ledger_api::LedgerError;
-use simulation::{Account, CHAIN_ID, GOOD, Network, genesis, machine::Machine, validator};
+use simulation::{
+    Account, CHAIN_ID, GOOD, Network, genesis, machine::Machine, run_deep, validator,
+};
 use state::{StateError, StateKey, StateValue};
 use system::validators::IValidators;
 use types::{Genesis, Parameters, ValidatorSet};
@@ -38,20 +40,6 @@ const EPOCH_BLOCKS: u64 = 20;
 const FOUNDERS: [u64; 4] = [0, 1, 2, 3];
 /// Runs in which a liar must be asked once.
 const RUNS_MAX: u64 = 5;
-
-/// The futures of a state sync nest deeper than a test's thread has room for without optimisation.
-const STACK_BYTES: usize = 64 * 1024 * 1024;
-
-fn run<F: Future<Output = ()>>(
-    seed: u64,
-    test: impl FnOnce(deterministic::Context) -> F + Send + 'static,
-) {
-    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-    let running = thread.spawn(move || simulation::run(seed, test)).unwrap();
-    if let Err(reason) = running.join() {
-        std::panic::resume_unwind(reason);
-    }
-}
 
 /// Adds one to slot 0 whenever it is called: `sstore(0, add(sload(0), 1))`.
 fn counter() -> Bytes {
@@ -198,7 +186,7 @@ fn assert_certificate(
 
 #[test]
 fn an_empty_node_joins_by_state_sync_and_fetches_the_past() {
-    run(101, |context| async move {
+    run_deep(101, |context| async move {
         let mut busy = Busy::start(context, &FOUNDERS, &[4], None).await;
         busy.count_to(8).await;
         busy.change_validators(&[0, 1, 2]).await;
@@ -248,7 +236,7 @@ fn an_empty_node_joins_by_state_sync_and_fetches_the_past() {
 #[test]
 fn a_node_joins_peers_that_have_pruned() {
     const RETAINED: u64 = 25;
-    run(105, |context| async move {
+    run_deep(105, |context| async move {
         let mut busy = Busy::start(context, &FOUNDERS, &[4], Some(RETAINED)).await;
         busy.count_to(3 * EPOCH_BLOCKS + 6).await;
         assert!(busy.network.ledger(0).chain().lowest_body() > Some(EPOCH_BLOCKS));
@@ -282,7 +270,7 @@ fn a_node_joins_peers_that_have_pruned() {
 /// A validator of the newest epoch that joins votes: without it, the others have no quorum.
 #[test]
 fn a_new_validator_joins_by_state_sync_and_votes() {
-    run(102, |context| async move {
+    run_deep(102, |context| async move {
         let mut busy = Busy::start(context, &FOUNDERS, &[4], None).await;
         busy.count_to(8).await;
         busy.change_validators(&[0, 1, 2, 4]).await;
@@ -314,7 +302,7 @@ fn a_new_validator_joins_by_state_sync_and_votes() {
 /// Killed again and again, at any moment of joining, it joins in the end.
 #[test]
 fn a_crash_at_any_moment_of_joining_does_no_harm() {
-    run(103, |context| async move {
+    run_deep(103, |context| async move {
         let mut busy = Busy::start(context, &FOUNDERS, &[4], None).await;
         busy.count_to(2 * EPOCH_BLOCKS + 6).await;
         busy.network.join = Join::Auto;
@@ -333,7 +321,7 @@ fn a_crash_at_any_moment_of_joining_does_no_harm() {
 /// A network that is only starting is not waited for.
 #[test]
 fn a_new_network_starts_at_once() {
-    run(104, |context| async move {
+    run_deep(104, |context| async move {
         let genesis = genesis(&FOUNDERS, parameters(), Address::ZERO);
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let mut network = Network::over(context, genesis, &FOUNDERS, folder).await;
@@ -520,7 +508,7 @@ fn joins_among_liars(seed: u64, what: Lie) {
 fn is_caught(seed: u64, what: Lie) -> bool {
     let caught = Arc::new(AtomicBool::new(false));
     let found = Arc::clone(&caught);
-    run(seed, move |context| async move {
+    run_deep(seed, move |context| async move {
         let liars = [3, 9, 10, 11, 12, 13];
         let others: Vec<u64> = liars.into_iter().chain([4]).collect();
         let mut busy = Busy::start(context, &[0, 1, 2], &others, None).await;

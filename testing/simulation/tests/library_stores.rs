@@ -4,15 +4,13 @@
 #![recursion_limit = "512"]
 #![allow(clippy::unwrap_used)]
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use alloy_primitives::{Address, B256, Bytes, TxKind};
-use commonware_runtime::{
-    Blob as _, ReadOptions, Runner as _, Storage as _, WriteOptions, deterministic,
-};
+use commonware_runtime::{Blob as _, ReadOptions, Storage as _, WriteOptions, deterministic};
 use commonware_utils::{NZU64, NZUsize};
 use engine::{Join, Windows};
-use simulation::{Account, CHAIN_ID, GOOD, Network, genesis, machine::Machine};
+use simulation::{Account, CHAIN_ID, GOOD, Network, genesis, machine::Machine, run_through_panics};
 use types::Parameters;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -28,23 +26,6 @@ const SMALL: Windows = Windows {
     pruning_interval_blocks: NZUsize!(4),
     section_blocks: NZU64!(4),
 };
-/// The futures of a state sync nest deeper than a test's thread has room for without optimisation.
-const STACK_BYTES: usize = 64 * 1024 * 1024;
-
-fn run<F: Future<Output = ()>>(
-    seed: u64,
-    test: impl FnOnce(deterministic::Context) -> F + Send + 'static,
-) {
-    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-    let config = deterministic::Config::new()
-        .with_seed(seed)
-        .with_timeout(Some(60 * MINUTE))
-        .with_catch_panics(true);
-    let running = thread.spawn(move || deterministic::Runner::new(config).start(test)).unwrap();
-    if let Err(reason) = running.join() {
-        std::panic::resume_unwind(reason);
-    }
-}
 
 struct Ledger {
     network: Network,
@@ -131,7 +112,7 @@ impl Ledger {
 /// Whatever is retained, the library's copies are windows.
 #[test]
 fn the_copies_of_blocks_and_state_are_windows() {
-    run(401, |context| async move {
+    run_through_panics(401, |context| async move {
         let mut ledger = Ledger::start(context, &NODES, None).await;
         ledger.advance_by(50).await;
         // Two epochs, the blocks whose acknowledgement may be pending, and two files more.
@@ -151,7 +132,7 @@ fn the_copies_of_blocks_and_state_are_windows() {
 /// The chain stores serve what the archives no longer have.
 #[test]
 fn a_node_replays_from_peers_whose_archives_are_pruned() {
-    run(402, |context| async move {
+    run_through_panics(402, |context| async move {
         let mut ledger = Ledger::start(context, &[0, 1, 2, 3, 4], None).await;
         ledger.advance_by(20).await;
         ledger.network.kill(AWAY).await;
@@ -172,7 +153,7 @@ fn a_node_replays_from_peers_whose_archives_are_pruned() {
 /// journal, and votes at once.
 #[test]
 fn a_validator_that_was_away_for_too_long_comes_back_by_itself() {
-    run(403, |context| async move {
+    run_through_panics(403, |context| async move {
         let mut ledger = Ledger::start(context, &NODES, Some(RETAINED)).await;
         ledger.advance_by(20).await;
         let held = ledger.network.ledger(AWAY).head().number;
@@ -198,7 +179,7 @@ fn a_validator_that_was_away_for_too_long_comes_back_by_itself() {
 /// A node that runs and is cut off for too long stops with the reason; the next start repairs it.
 #[test]
 fn a_node_that_was_cut_off_for_too_long_says_so_and_comes_back() {
-    run(404, |context| async move {
+    run_through_panics(404, |context| async move {
         let mut ledger = Ledger::start(context, &NODES, Some(RETAINED)).await;
         ledger.advance_by(20).await;
         ledger.network.kill(AWAY).await;
@@ -226,7 +207,7 @@ fn a_node_that_was_cut_off_for_too_long_says_so_and_comes_back() {
 /// Who is to execute everything is told that nobody has everything.
 #[test]
 fn replay_against_pruned_peers_is_refused_in_words() {
-    run(405, |context| async move {
+    run_through_panics(405, |context| async move {
         let mut ledger = Ledger::start(context, &[0, 1, 2, 3, 4], Some(RETAINED)).await;
         ledger.advance_by(120).await;
         ledger.network.join = Join::Replay;
@@ -248,7 +229,7 @@ fn replay_against_pruned_peers_is_refused_in_words() {
 /// then votes.
 #[test]
 fn a_validator_that_lost_its_journal_abstains_for_the_epoch() {
-    run(406, |context| async move {
+    run_through_panics(406, |context| async move {
         let mut ledger = Ledger::start(context, &NODES, None).await;
         ledger.advance_by(3 * EPOCH_BLOCKS - ledger.height() % EPOCH_BLOCKS + 2).await;
         ledger.present(AWAY).await;
@@ -276,7 +257,7 @@ fn a_validator_that_lost_its_journal_abstains_for_the_epoch() {
 /// While two of four abstain, nothing can become final: abstaining is not voting a little.
 #[test]
 fn who_abstains_does_not_vote() {
-    run(407, |context| async move {
+    run_through_panics(407, |context| async move {
         let mut ledger = Ledger::start(context, &NODES, None).await;
         ledger.advance_by(3 * EPOCH_BLOCKS - ledger.height() % EPOCH_BLOCKS + 2).await;
         ledger.present(AWAY).await;
@@ -372,7 +353,7 @@ impl Ledger {
 
 /// A node comes back from damage, with all blocks and without contradicting what it signed.
 fn comes_back(seed: u64, store: &'static str, harm: Harm, starts_max: usize, begun_anew: bool) {
-    run(seed, move |context| async move {
+    run_through_panics(seed, move |context| async move {
         let mut ledger = Ledger::start(context, &NODES, None).await;
         ledger.advance_by(60).await;
         ledger.present(AWAY).await;
@@ -427,7 +408,7 @@ fn flipped_bits_in_the_blocks_of_an_archive_do_no_harm() {
 /// A ledger with one validator has nobody to ask: it executes the blocks of its chain store anew.
 #[test]
 fn a_single_validator_repairs_its_state_from_its_own_blocks() {
-    run(416, |context| async move {
+    run_through_panics(416, |context| async move {
         let sender = Account::new(7, CHAIN_ID);
         let parameters = Parameters { epoch_blocks: EPOCH_BLOCKS, ..Parameters::default() };
         let genesis = genesis(&[0], parameters, sender.address());

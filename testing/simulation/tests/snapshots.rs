@@ -14,7 +14,7 @@ use ledger_api::{Ledger, LedgerError, SnapshotPart};
 use simulation::{
     Account, CHAIN_ID, GOOD, Network, genesis,
     machine::{Host, Machine},
-    validator,
+    run_deep, validator,
 };
 use snapshot::{Origin, Place, Snapshot, create};
 use state::{
@@ -29,19 +29,6 @@ const MINUTE: Duration = Duration::from_secs(60);
 const EPOCH_BLOCKS: u64 = 20;
 /// Blocks that keep their bodies: fewer than lie between a snapshot and a node restored from it.
 const RETAINED: u64 = 25;
-/// The futures of a state sync nest deeper than a test's thread has room for without optimisation.
-const STACK_BYTES: usize = 64 * 1024 * 1024;
-
-fn run<F: Future<Output = ()>>(
-    seed: u64,
-    test: impl FnOnce(deterministic::Context) -> F + Send + 'static,
-) {
-    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-    let running = thread.spawn(move || simulation::run(seed, test)).unwrap();
-    if let Err(reason) = running.join() {
-        std::panic::resume_unwind(reason);
-    }
-}
 
 /// A network whose state grows: a contract that writes a new slot with every call.
 struct Growing {
@@ -192,7 +179,7 @@ impl Origin for Parts {
 /// starts from the snapshot, fetches what changed, and executes nothing that lies below.
 #[test]
 fn a_restored_node_joins_peers_that_have_pruned_and_executes_no_block_below_its_snapshot() {
-    run(201, |context| async move {
+    run_deep(201, |context| async move {
         let mut growing = Growing::start(context, &[0, 1, 2, 3], &[4]).await;
         growing.call_to(8).await;
         growing.elect(&[0, 1, 2]).await;
@@ -247,7 +234,7 @@ fn a_restored_node_joins_peers_that_have_pruned_and_executes_no_block_below_its_
 /// Without anybody who knows more, a node begins at the block of its snapshot.
 #[test]
 fn the_only_validator_is_restored_without_peers() {
-    run(202, |context| async move {
+    run_deep(202, |context| async move {
         let mut growing = Growing::start(context, &[0], &[]).await;
         growing.call_to(EPOCH_BLOCKS + 6).await;
         let snapshot = Arc::new(growing.snapshot("snapshot").await);
@@ -279,7 +266,7 @@ fn lose_everything(growing: &Growing, seed: u64) {
 /// A page that is lost or changed restores nothing.
 #[test]
 fn a_damaged_snapshot_is_refused_while_it_is_restored() {
-    run(203, |context| async move {
+    run_deep(203, |context| async move {
         let mut growing = Growing::start(context, &[0, 1, 2, 3], &[]).await;
         growing.call_to(EPOCH_BLOCKS + 6).await;
         let snapshot = growing.snapshot("snapshot").await;

@@ -45,6 +45,8 @@ pub enum Phase {
     Sustained,
     /// A long chain of small blocks.
     Long,
+    /// What a node answers while nothing else happens: calls, blocks, logs, receipts.
+    Questions,
 }
 
 /// Phases that run when none are named.
@@ -138,12 +140,15 @@ pub struct Arguments {
     /// The peak (tx/s) [default: what single has shown before it].
     #[arg(long)]
     pub peak: Option<f64>,
-    /// Blocks of the long phase.
+    /// Blocks of the long phase, and those that the questions phase makes first.
     #[arg(long, default_value_t = 10_000)]
     pub blocks: u64,
     /// Transactions outstanding in the long phase.
     #[arg(long, default_value_t = 20)]
     pub long_depth: usize,
+    /// Transactions sent at once for the full block of the questions phase.
+    #[arg(long, default_value_t = 4_000)]
+    pub crowd: usize,
     /// Repeats a run.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -179,6 +184,9 @@ impl Arguments {
         within("batch", self.batch as u64, 1, self.depth as u64)?;
         within("connections", self.connections as u64, 1, 1_000)?;
         within("readers", self.readers as u64, 1, 1_000)?;
+        if self.phases().contains(&Phase::Questions) {
+            within("crowd", self.crowd as u64, 1, self.senders())?;
+        }
         within("poll-ms", self.poll_ms, 1, 1_000)?;
         within("check", self.check as u64, 2, 1_000_000)?;
         for validators in &self.validators {
@@ -243,7 +251,7 @@ impl Arguments {
 
     /// Phases of networks that are there for comparison.
     pub fn compared_phases(&self) -> Vec<Phase> {
-        let compared = [Phase::Single, Phase::Batched, Phase::Open];
+        let compared = [Phase::Single, Phase::Batched, Phase::Open, Phase::Questions];
         self.phases().into_iter().filter(|phase| compared.contains(phase)).collect()
     }
 
@@ -305,7 +313,7 @@ impl Arguments {
                 let peak = self.peak.or(peak).unwrap_or(self.rate);
                 ("sustained", Pace::Open { rate: peak * self.share }, 1)
             }
-            Phase::Long => {
+            Phase::Long | Phase::Questions => {
                 window = Duration::from_secs(SECONDS_MAX);
                 sampling = Duration::from_millis(200);
                 ("long chain", Pace::Closed { depth: self.long_depth }, 1)
@@ -313,12 +321,12 @@ impl Arguments {
         };
         let seconds = window.as_secs_f64();
         let signed = match (phase, pace) {
-            (Phase::Long, _) => usize::MAX,
+            (Phase::Long | Phase::Questions, _) => usize::MAX,
             (_, Pace::Closed { .. }) => self.sign_rate(nodes) * seconds as usize,
             (_, Pace::Open { rate }) => (rate * seconds).ceil() as usize,
         };
         let ahead = match phase {
-            Phase::Long | Phase::Sustained => AHEAD,
+            Phase::Long | Phase::Questions | Phase::Sustained => AHEAD,
             _ => signed,
         };
         Settings {
@@ -366,7 +374,7 @@ impl Arguments {
             Phase::Reads => 2.0 * open,
             Phase::Idle => 14.0 + self.idle_rounds as f64 * self.idle_seconds as f64,
             Phase::Sustained => self.sustained_seconds as f64 + AROUND_PHASE_S,
-            Phase::Long => 0.0,
+            Phase::Long | Phase::Questions => 0.0,
         };
         8.0 + self.accounts() as f64 / 10_000.0 + phases.iter().map(of).sum::<f64>()
     }

@@ -21,6 +21,7 @@ pub mod network;
 pub mod phase;
 pub mod picture;
 pub mod process;
+pub mod questions;
 pub mod random;
 pub mod readers;
 pub mod reads;

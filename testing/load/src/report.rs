@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     absent::Absence, fill::Filling, idle::Idle, long::Mark, machine::Machine, phase::Outcome,
-    reads::Reads,
+    questions::Questions, reads::Reads,
 };
 
 /// Version of the JSON file's form.
@@ -33,6 +33,8 @@ pub struct Figures {
     pub reads: Option<Reads>,
     /// A long chain of small blocks.
     pub long: Vec<Mark>,
+    /// What a node answers while nothing else happens.
+    pub questions: Option<Questions>,
 }
 
 /// The machine that a run was made on.
@@ -130,7 +132,7 @@ mod tests {
         let json = serde_json::to_value(report()).unwrap();
         let (top, network) = (json.as_object().unwrap(), json["networks"][0].as_object().unwrap());
         let machine = json["machine"].as_object().unwrap();
-        assert_eq!((top.len(), network.len(), json["format"].as_u64()), (7, 10, Some(2)));
+        assert_eq!((top.len(), network.len(), json["format"].as_u64()), (7, 11, Some(2)));
         for field in top.keys().chain(network.keys()).chain(machine.keys()) {
             let named = [format!("`{field}`"), format!("`{field}["), format!(".{field}")];
             assert!(named.iter().any(|name| description().contains(name)), "{field}");

@@ -96,6 +96,20 @@ impl Node {
         Ok(Ok(serde_json::from_str(raw).wrap_err_with(|| format!("result of {method}"))?))
     }
 
+    /// One call whose result is not looked at: the length of the answer (bytes).
+    ///
+    /// # Errors
+    /// Transport, a refusal, or no result.
+    pub async fn ask(&mut self, method: &str, params: Value) -> Result<usize> {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let bytes = self.connection.post(&serde_json::to_vec(&body)?).await?;
+        let answer: Answer<'_> = serde_json::from_slice(&bytes).wrap_err("JSON-RPC answer")?;
+        if let Some(refusal) = answer.error {
+            bail!("{method}: {} (code {})", refusal.message, refusal.code);
+        }
+        answer.result.map(|_| bytes.len()).ok_or_else(|| eyre!("{method}: no result"))
+    }
+
     /// Many calls of one method in one batch; answers in the order of the parameters.
     ///
     /// # Errors

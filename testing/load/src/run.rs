@@ -16,7 +16,7 @@ use crate::{
     long,
     machine::{self, Machine},
     network::{Anvil, Description, Devnet, Layout, from_addresses},
-    phase,
+    phase, questions,
     random::seed_from_clock,
     reads,
     report::{FORMAT, Figures, Place, Report},
@@ -104,8 +104,9 @@ pub async fn run(arguments: &Arguments) -> Result<Report> {
 
 fn announce(arguments: &Arguments) {
     let minutes = arguments.estimate_s() / 60.0;
+    let chain = |phase| matches!(phase, Phase::Long | Phase::Questions);
     let open_end =
-        if arguments.phases().contains(&Phase::Long) { ", and the long chain" } else { "" };
+        if arguments.phases().into_iter().any(chain) { ", and the long chain" } else { "" };
     eprintln!("this takes about {minutes:.0} min{open_end}");
 }
 
@@ -165,6 +166,17 @@ async fn one_phase(
             let (outcome, marks) = long::run(bench, settings, arguments.blocks).await?;
             figures.phases.push(outcome);
             figures.long = marks;
+        }
+        Phase::Questions => {
+            let plan = questions::Plan {
+                blocks: arguments.blocks,
+                crowd: arguments.crowd,
+                connections: arguments.readers,
+                window: arguments.window(),
+            };
+            let (outcome, questions) = questions::run(bench, settings, plan).await?;
+            figures.phases.push(outcome);
+            figures.questions = Some(questions);
         }
         Phase::Single | Phase::Batched | Phase::Open | Phase::Sustained => {
             figures.phases.push(phase::run(bench, settings).await?);

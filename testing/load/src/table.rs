@@ -7,6 +7,7 @@ use crate::{
     long::Mark,
     machine::Machine,
     phase::Outcome,
+    questions::Questions,
     reads::Reads,
     report::{Figures, Place, Report},
     timeline::{Slopes, Timeline},
@@ -82,6 +83,7 @@ fn print_network(network: &Figures) {
     network.absence.iter().for_each(print_absence);
     network.reads.iter().for_each(print_reads);
     print_long(&network.long);
+    network.questions.iter().for_each(print_questions);
 }
 
 fn print_filling(filling: &Filling) {
@@ -242,6 +244,29 @@ fn print_reads(reads: &Reads) {
         "    finality p99: {:.1} ms without, {:.1} ms with readers, {:.2} times",
         reads.finality_quiet.p99_ms, reads.finality_read.p99_ms, reads.p99_ratio
     );
+}
+
+fn print_questions(questions: &Questions) {
+    println!(
+        "\n  {} connections to one node; {} blocks with events, the fullest block has {} transactions",
+        questions.connections, questions.log_blocks, questions.fullest_transactions
+    );
+    println!(
+        "    {:<38} {:>9} {:>9} {:>9} {:>9} {:>11} {:>7}",
+        "question", "per s", "p50 ms", "p99 ms", "kB", "node CPU µs", "errors"
+    );
+    for asked in &questions.asked {
+        println!(
+            "    {:<38} {:>9.1} {:>9.2} {:>9.2} {:>9.1} {:>11} {:>7}",
+            asked.question,
+            asked.per_second,
+            asked.latency.p50_ms,
+            asked.latency.p99_ms,
+            asked.answer_bytes / 1e3,
+            show(asked.node_cpu_us, 0),
+            asked.errors
+        );
+    }
 }
 
 fn print_long(marks: &[Mark]) {

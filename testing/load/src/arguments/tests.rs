@@ -61,6 +61,7 @@ fn what_cannot_be_run_is_refused_with_the_option() {
         ("load --devnet heqi --share inf", "--share"),
         ("load --devnet heqi --validators 4,17", "--validators"),
         ("load --devnet heqi --blocks 5", "--blocks"),
+        ("load --devnet heqi --senders 500 --crowd 501 --phases questions", "--crowd"),
         ("load --rpc http://127.0.0.1:1 --phases absent", "--devnet"),
         ("load --devnet heqi --validators 1 --phases absent", "4 validators"),
         ("load --devnet heqi --phases absent --seconds 12", "--seconds"),

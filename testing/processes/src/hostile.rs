@@ -3,7 +3,7 @@
 
 mod floods;
 mod http;
-mod memory;
+pub mod memory;
 mod peers;
 mod phases;
 mod websocket;

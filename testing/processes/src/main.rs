@@ -8,10 +8,12 @@ mod hostile;
 mod lifecycle;
 mod links;
 mod network;
+mod openrpc;
 mod peers;
 mod program;
 mod raw_http;
 mod requests;
+mod retention;
 mod snapshots;
 mod steady;
 mod storage;
@@ -35,13 +37,22 @@ struct Arguments {
     /// First port; 900 ports from here on must be free.
     #[arg(long, default_value_t = 20_000)]
     port_base: u16,
-    /// Run this group only; may be given more than once. `links`, `hostile` and `snapshots` run
-    /// only when they are named.
+    /// Run this group only; may be given more than once. `links`, `hostile`, `openrpc`,
+    /// `retention` and `snapshots` run only when they are named.
     #[arg(long)]
     only: Vec<Group>,
     /// How long each fault of `links` lasts, seconds.
     #[arg(long, default_value_t = 60)]
     fault_seconds: u64,
+    /// Requests of `openrpc`.
+    #[arg(long, default_value_t = 1_000_000)]
+    requests: u64,
+    /// Repeats the requests of `openrpc`.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Windows of `retention`.
+    #[arg(long, default_value_t = 8)]
+    windows: u64,
     /// Only attacks of `hostile` whose name contains this.
     #[arg(long, default_value = "")]
     attacks: String,
@@ -55,8 +66,10 @@ enum Group {
     Hostile,
     Lifecycle,
     Links,
+    Openrpc,
     Peers,
     Requests,
+    Retention,
     Snapshots,
     Storage,
 }
@@ -64,7 +77,10 @@ enum Group {
 impl Group {
     /// Whether the group takes too long to run unasked.
     fn only_by_name(self) -> bool {
-        matches!(self, Self::Hostile | Self::Links | Self::Snapshots)
+        matches!(
+            self,
+            Self::Hostile | Self::Links | Self::Openrpc | Self::Retention | Self::Snapshots
+        )
     }
 }
 
@@ -116,8 +132,10 @@ async fn run(
             let fault_time = Duration::from_secs(arguments.fault_seconds);
             links::run(program, fault_time, checks).await
         }
+        Group::Openrpc => openrpc::run(program, arguments.requests, arguments.seed, checks).await,
         Group::Peers => peers::run(program, checks).await,
         Group::Requests => requests::run(program, checks).await,
+        Group::Retention => retention::run(program, arguments.windows, checks).await,
         Group::Snapshots => snapshots::run(program, checks).await,
         Group::Storage => storage::run(program, checks).await,
     }

@@ -14,6 +14,7 @@ use alloy_primitives::{B256, Bytes, TxKind};
 use eyre::Result;
 use load::{
     accounts::{Account, Call},
+    random::Random,
     rpc::Node,
 };
 use tokio::{sync::mpsc, task::JoinSet};
@@ -24,6 +25,8 @@ const ACCOUNTS_PER_NODE: u64 = 24;
 const DUE_MAX: usize = 10_000;
 /// Gas of a plain transfer.
 const TRANSFER_GAS: u64 = 21_000;
+/// Gas of a byte of data (EIP-7623's floor).
+const DATA_BYTE_GAS: u64 = 40;
 /// Pause of an account after an answer that was no acceptance.
 const REFUSED_PAUSE: Duration = Duration::from_millis(200);
 
@@ -57,6 +60,16 @@ impl Steady {
     /// Sends `rate_per_second` in all through these nodes in turn (number and address); `seed`
     /// decides the accounts.
     pub fn start(nodes: &[(usize, String)], rate_per_second: u32, seed: u64) -> Self {
+        Self::carrying(nodes, rate_per_second, seed, 0)
+    }
+
+    /// [`Self::start`] with so many bytes of data in each transaction.
+    pub fn carrying(
+        nodes: &[(usize, String)],
+        rate_per_second: u32,
+        seed: u64,
+        data_bytes: usize,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let mut tasks = JoinSet::new();
         let mut queues = Vec::new();
@@ -67,7 +80,7 @@ impl Steady {
             for number in 0..ACCOUNTS_PER_NODE {
                 let (via, url, due) = (*via, url.clone(), due.clone());
                 let account = seed * 1_000 + via as u64 * ACCOUNTS_PER_NODE + number;
-                tasks.spawn(async move { send(&url, via, account, &due).await });
+                tasks.spawn(async move { send(&url, via, account, data_bytes, &due).await });
             }
         }
         let pace = Duration::from_secs(1) / rate_per_second.max(1);
@@ -112,16 +125,23 @@ impl Drop for Steady {
     }
 }
 
+/// Data that nothing can compress.
+fn noise(seed: u64, bytes: usize) -> Bytes {
+    let mut random = Random::new(seed);
+    (0..bytes).map(|_| random.next().to_le_bytes()[0]).collect()
+}
+
 async fn send(
     url: &str,
     via: usize,
     account: u64,
+    data_bytes: usize,
     queue: &tokio::sync::Mutex<mpsc::Receiver<Instant>>,
 ) -> Result<Sendings> {
     let account = Account::derive(0x57ea_d100, account)?;
     let mut node = Node::new(url)?;
     let chain_id = node.chain_id().await?;
-    let call = Call { to: TxKind::Call(account.address), data: Bytes::new() };
+    let gas = TRANSFER_GAS + DATA_BYTE_GAS * u64::try_from(data_bytes)?;
     let mut sendings = Sendings::default();
     let mut nonce = None;
     loop {
@@ -132,7 +152,9 @@ async fn send(
         };
         let outcome = match next {
             Ok(next) => {
-                let signed = account.sign(chain_id, next, TRANSFER_GAS, &call)?;
+                let call =
+                    Call { to: TxKind::Call(account.address), data: noise(next, data_bytes) };
+                let signed = account.sign(chain_id, next, gas, &call)?;
                 let answer = node.submit(&[&signed.raw]).await.map(|mut answers| answers.remove(0));
                 answer.map(|answer| answer.map(|()| (signed.hash, next)))
             }

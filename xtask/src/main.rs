@@ -26,9 +26,11 @@ usage: cargo xtask <verb> [arguments]
   test         everything: format, tidy, edges, unit tests, outside vectors, clients, lints
   check        format, tidy, edges, lints
   tidy         the part of check that compiles nothing
-  conformance  outside test vectors: state-tests [--filter TEXT] | import-chain | geth-tracers
+  conformance  outside test vectors: state-tests [--filter TEXT] | import-chain | geth-tracers |
+               execution-apis [--filter TEXT]
   docs         write the pages' tables that are made from the code
   clients      ethers, viem, cast and forge against a network (arguments go to run.mjs)
+               --matrix: all clients in free, metered and dev mode
   fuzz         coverage-guided fuzzing of decoders: [--seconds N] [TARGET …]
   sim          simulated networks with faults: [--seeds N] [--first S] [--seed S] [--jobs J] | --planted
   crash        kill -9 of real processes under load: [--rounds N] [--seed S]

@@ -2,7 +2,7 @@
 
 use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
 use alloy_primitives::{Address, B256, Bytes};
-use execution::simulate::CallRequest;
+use execution::{ChainRules, simulate::CallRequest};
 use serde::Deserialize;
 
 use crate::{
@@ -32,6 +32,7 @@ struct Wire {
     chain_id: Option<Small>,
     authorization_list: Option<Vec<SignedAuthorization>>,
     blob_versioned_hashes: Option<Vec<B256>>,
+    max_fee_per_blob_gas: Option<Number>,
     #[serde(rename = "type")]
     kind: Option<Small>,
 }
@@ -77,11 +78,10 @@ impl<'de> Deserialize<'de> for CallObject {
             data: input,
             access_list: wire.access_list,
             authorization_list: wire.authorization_list.unwrap_or_default(),
+            blob_versioned_hashes: wire.blob_versioned_hashes.unwrap_or_default(),
+            max_fee_per_blob_gas: fee(wire.max_fee_per_blob_gas)?,
         };
         check_fees(&call).map_err(serde::de::Error::custom)?;
-        if wire.blob_versioned_hashes.is_some_and(|hashes| !hashes.is_empty()) {
-            return Err(serde::de::Error::custom(BLOBS_REFUSED));
-        }
         let small = |number: Option<Small>| number.map(|Small(number)| number);
         Ok(Self {
             call,
@@ -108,7 +108,8 @@ fn check_fees(call: &CallRequest) -> Result<(), &'static str> {
 impl CallObject {
     /// Refuses other chains, types that the ledger does not accept, and combinations that no type
     /// has.
-    pub fn check(&self, chain_id: u64) -> Result<(), RpcError> {
+    pub fn check(&self, rules: &ChainRules) -> Result<(), RpcError> {
+        let chain_id = rules.chain_id;
         let refuse = |message: String| Err(RpcError::new(code::SERVER, message));
         match self.chain_id {
             Some(have) if have != chain_id => {
@@ -118,8 +119,9 @@ impl CallObject {
             }
             _ => {}
         }
+        let blobs = self.kind == Some(3) || !self.call.blob_versioned_hashes.is_empty();
         match self.kind {
-            Some(3) => refuse(BLOBS_REFUSED.to_owned()),
+            _ if blobs && rules.blobs.is_none() => refuse(BLOBS_REFUSED.to_owned()),
             Some(kind) if kind > 4 => refuse(format!("transaction type not supported: {kind}")),
             _ if !self.call.authorization_list.is_empty() && self.call.to.is_none() => {
                 refuse("EIP-7702 transaction cannot be used to create contract".to_owned())
@@ -162,7 +164,6 @@ mod tests {
             "\"x\"",
             "5",
             r#"{"gas":"0x10000000000000000"}"#,
-            r#"{"blobVersionedHashes":["0x0100000000000000000000000000000000000000000000000000000000000000"]}"#,
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }

@@ -19,12 +19,15 @@ pub struct RpcConfig {
     /// Method weights in flight over all requests, where each item of a batch counts with the
     /// weight of its method; beyond it requests get 429. Default 100,000.
     pub weight_max: u32,
+    /// Method weights per second that one address may use, 0 for no limit; ten seconds' worth may
+    /// come at once. Beyond it requests get 429 and the time to wait. Default 0.
+    pub caller_weight_per_second: u32,
     /// Simulations (`eth_call`, `eth_estimateGas`, `eth_fillTransaction`) and log searches that
     /// compute at once. Default 4.
     pub simulations_max: usize,
     /// How long one simulation, with its waiting for a turn, may take, milliseconds. Default 5,000.
     pub simulation_timeout_ms: u64,
-    /// Gas one `eth_call` may use. Default 50,000,000, as geth.
+    /// Gas one `eth_call` may use. Default 60,000,000.
     pub call_gas_max: u64,
     /// Blocks one `eth_getLogs` may span. Default 100,000.
     pub logs_blocks_max: u64,
@@ -57,6 +60,7 @@ impl Default for RpcConfig {
             requests_max: 1_024,
             websockets_max: 512,
             weight_max: 100_000,
+            caller_weight_per_second: 0,
             simulations_max: 4,
             simulation_timeout_ms: 5_000,
             call_gas_max: 60_000_000,

@@ -14,6 +14,7 @@ use crate::{
     overrides::{BlockFields, StateOverrides},
     params::Params,
     quantity::{Number, Slot, Small},
+    simulated::Payload,
 };
 
 /// What [`parse_body`] read.
@@ -67,7 +68,7 @@ fn readings(call: &Result<Call, BadCall>) -> usize {
 }
 
 /// Which types parameter `index` can be read as.
-fn read_as_each_type(params: &Params, index: usize) -> [Option<()>; 15] {
+fn read_as_each_type(params: &Params, index: usize) -> [Option<()>; 16] {
     macro_rules! each {
         ($($parameter:ty),* $(,)?) => {
             [$(params.optional::<$parameter>(index).ok().flatten().map(drop)),*]
@@ -89,6 +90,7 @@ fn read_as_each_type(params: &Params, index: usize) -> [Option<()>; 15] {
         StateOverrides,
         BlockFields,
         BTreeMap<Address, Vec<Slot>>,
+        Payload,
     ]
 }
 
@@ -103,8 +105,9 @@ mod tests {
                 {"jsonrpc":"2.0","method":"y"}]"#,
         );
         assert_eq!(parsed.calls, 3);
-        // Text, two kinds of number, two of block; call, log query, fields of a block.
-        assert_eq!(parsed.readings, 8);
+        // Text, two kinds of number, two of block; call, log query, fields of a block, blocks to
+        // simulate.
+        assert_eq!(parsed.readings, 9);
         let answer = parsed.answer.unwrap_or_default();
         assert!(answer.starts_with(r#"[{"jsonrpc":"2.0","id":"a","error""#), "{answer}");
         assert_eq!(answer.matches("\"error\"").count(), 2, "a notification is not answered");

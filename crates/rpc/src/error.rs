@@ -27,6 +27,32 @@ pub mod code {
     pub const NOT_SUPPORTED: i64 = -32004;
     /// A limit named in the text was exceeded.
     pub const LIMIT_EXCEEDED: i64 = -32005;
+    /// A call of a simulation stopped for another reason than a revert (execution-apis).
+    pub const CALL_FAILED: i64 = -32015;
+    /// A simulation took too long (execution-apis).
+    pub const SIMULATION_TIMEOUT: i64 = -32016;
+    /// `eth_simulateV1`: the nonce is used up.
+    pub const NONCE_TOO_LOW: i64 = -38010;
+    /// `eth_simulateV1`: lower nonces are missing.
+    pub const NONCE_TOO_HIGH: i64 = -38011;
+    /// `eth_simulateV1`: less offered than the base fee.
+    pub const FEE_TOO_LOW: i64 = -38012;
+    /// `eth_simulateV1`: too little gas to begin.
+    pub const INTRINSIC_GAS: i64 = -38013;
+    /// `eth_simulateV1`: the sender cannot pay.
+    pub const INSUFFICIENT_FUNDS: i64 = -38014;
+    /// `eth_simulateV1`: the block has not as much gas left.
+    pub const BLOCK_GAS_LIMIT: i64 = -38015;
+    /// `eth_simulateV1`: block numbers do not rise.
+    pub const BLOCK_NUMBERS: i64 = -38020;
+    /// `eth_simulateV1`: block times do not rise.
+    pub const BLOCK_TIMES: i64 = -38021;
+    /// `movePrecompileToAddress` names the precompile itself.
+    pub const MOVED_TO_ITSELF: i64 = -38022;
+    /// `eth_simulateV1`: init code longer than EIP-3860 allows.
+    pub const INIT_CODE: i64 = -38025;
+    /// `eth_simulateV1`: a limit named in the text was exceeded.
+    pub const SIMULATION_LIMIT: i64 = -38026;
     /// `execution reverted`, with the returned bytes in `data`.
     pub const REVERTED: i64 = 3;
     /// EIP-7966: accepted, but not final in the time given; `data` is the hash.

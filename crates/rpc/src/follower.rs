@@ -85,7 +85,8 @@ async fn follow_blocks(ledger: Arc<dyn Ledger>, blocks: Sender<Arc<NewBlock>>) {
                 Err(error) => tracing::error!(number, %error, "final block cannot be announced"),
             }
         }
-        last = head.number.max(last);
+        // A development ledger may have gone back.
+        last = head.number;
     }
 }
 
@@ -93,8 +94,7 @@ fn new_block(view: &View, number: u64) -> Result<NewBlock, RpcError> {
     let executed = view.executed(number)?.ok_or_else(RpcError::unknown_block)?;
     let block = &executed.block;
     let header = render::header(block.header(), block.extension(), block.hash()).to_string();
-    let receipts =
-        BlockReceipts { header: block.header(), hash: block.hash(), receipts: &executed.receipts };
+    let receipts = BlockReceipts::of(&executed, None);
     let mut logs = Vec::new();
     for (index, encoded) in block.transactions().iter().enumerate() {
         if !executed.receipts[index].logs.is_empty() {

@@ -1,6 +1,7 @@
 //! `POST /` and `GET /`: bodies in, JSON-RPC out, and what protects the server on the way.
 
 mod body;
+mod callers;
 mod origin;
 
 use std::sync::Arc;
@@ -23,7 +24,8 @@ use tower_http::{
     cors::{AllowOrigin, Any, CorsLayer},
 };
 
-pub use origin::guard_hosts;
+pub use callers::{Caller, Callers};
+pub use origin::{guard_hosts, may_connect};
 
 use crate::{
     envelope::{self, parse},
@@ -60,7 +62,7 @@ pub fn routes(service: Arc<Service>, stopping: watch::Receiver<bool>) -> Router 
 
 /// Answers preflights, also those of web pages that call a node on the same machine (Private
 /// Network Access).
-fn cors(origins: &[String]) -> CorsLayer {
+pub fn cors(origins: &[String]) -> CorsLayer {
     let allowed = if origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
     } else {
@@ -73,7 +75,7 @@ fn cors(origins: &[String]) -> CorsLayer {
         false => layer
             .allow_headers(Any)
             .allow_private_network(true)
-            .expose_headers([header::RETRY_AFTER])
+            .expose_headers([header::RETRY_AFTER, callers::POLICY_FIELD, callers::STATE_FIELD])
             .max_age(std::time::Duration::from_secs(600)),
     }
 }
@@ -83,6 +85,7 @@ async fn call(State(shared): State<Shared>, request: Request) -> Response {
     if let Err(refused) = content_type(request.headers()) {
         return *refused;
     }
+    let caller = request.extensions().get::<Caller>().copied().unwrap_or_default();
     let body = match body::read(&service, request).await {
         Ok(body) => body,
         Err(refused) => return *refused,
@@ -101,11 +104,21 @@ async fn call(State(shared): State<Shared>, request: Request) -> Response {
         let limit = service.config.weight_max;
         return too_many(format!("too many calls in flight, limit {limit} units of weight"));
     };
+    let left = match service.callers.spend(caller, weight) {
+        Ok(left) => left,
+        Err(too_much) => {
+            let mut refused = too_many(too_much.text());
+            too_much.show(&mut refused);
+            return refused;
+        }
+    };
     let context = Context { service, session: None };
-    match answer(&context, message).await {
+    let mut response = match answer(&context, message).await {
         Some(answer) => json_text(answer.into_bytes()),
         None => StatusCode::OK.into_response(),
-    }
+    };
+    left.show(&mut response);
+    response
 }
 
 /// JSON in any of its media types, or none at all from a program that is no browser. Browsers send
@@ -162,8 +175,9 @@ async fn open(State(shared): State<Shared>, request: Request) -> Response {
         let limit = shared.service.config.websockets_max;
         return too_many(format!("too many WebSocket connections, limit {limit}"));
     };
+    let caller = parts.extensions.get::<Caller>().copied().unwrap_or_default();
     upgrade.max_message_size(WEBSOCKET_MESSAGE_BYTES_MAX).on_upgrade(move |socket| async move {
-        websocket::serve(socket, shared.service, shared.stopping).await;
+        websocket::serve(socket, caller, shared.service, shared.stopping).await;
         drop(permit);
     })
 }

@@ -10,7 +10,9 @@
 
 mod answer;
 mod block_id;
+mod block_rlp;
 mod call_request;
+mod chain_rules;
 mod config;
 mod decoding;
 mod envelope;
@@ -34,6 +36,7 @@ mod reruns;
 mod revert;
 mod service;
 mod simulate;
+mod simulated;
 mod simulations;
 mod trace_options;
 mod view;
@@ -46,7 +49,7 @@ use tokio::sync::watch;
 
 pub use config::RpcConfig;
 pub use decoding::{ParsedBody, parse_body};
-pub use http::guard_hosts;
+pub use http::{Caller, cors, guard_hosts, may_connect};
 pub use methods::{MethodInfo, Reads, Tier, method_list};
 pub use metrics::RpcMetrics;
 

@@ -1,5 +1,7 @@
 //! Sizes that bound what one caller can make the server hold. Fixed: they protect memory.
 
+use std::num::NonZeroU32;
+
 /// Body of one HTTP request, bytes (geth's batch limit).
 pub const REQUEST_BYTES_MAX: usize = 25 * 1024 * 1024;
 /// Bodies of all requests being received or answered, bytes.
@@ -65,7 +67,21 @@ pub const TRACE_FILTER_RESULTS_MAX: usize = 10_000;
 pub const TRACE_CALLS_MAX: usize = 100;
 /// Runs of one `eth_createAccessList` until its list settles.
 pub const ACCESS_LIST_ROUNDS_MAX: usize = 16;
+/// Blocks of one `eth_simulateV1` above the block it begins at, empty ones included (geth's limit).
+pub const SIMULATED_BLOCKS_MAX: u64 = 256;
+/// Calls of one `eth_simulateV1`; their gas together is bounded by `call_gas_max`.
+pub const SIMULATED_CALLS_MAX: usize = 5_000;
+/// What one `eth_simulateV1` may take beyond its time to notice that it is over, milliseconds.
+pub const SIMULATION_STOP_MS_MAX: u64 = 500;
+/// Withdrawals of one `eth_simulateV1`.
+pub const SIMULATED_WITHDRAWALS_MAX: usize = 1_000;
+/// Slots that one `eth_getProof` may ask for (geth's limit).
+pub const PROOF_SLOTS_MAX: usize = 1_024;
 /// Transactions in one answer of `txpool_content` and `txpool_inspect`; further ones are left out.
 pub const POOL_CONTENT_MAX: usize = 4_096;
 /// Transactions on one page of `ots_getBlockTransactions`.
 pub const OTS_PAGE_MAX: u64 = 100;
+/// Callers whose use of weight is remembered; further ones share one allowance.
+pub const CALLERS_MAX: usize = 65_536;
+/// Seconds' worth of weight that a caller may use at once.
+pub const CALLER_BURST_SECONDS: NonZeroU32 = NonZeroU32::new(10).expect("not 0");

@@ -132,7 +132,7 @@ pub fn search(
         )));
     }
     let limits = LogLimits { entries_max: config.logs_results_max, ..LogLimits::default() };
-    view.ledger().chain().logs(filter, from..=to, limits).map_err(refused)
+    view.ledger().blocks().logs(filter, from..=to, limits).map_err(refused)
 }
 
 fn refused(error: LogQueryError) -> RpcError {

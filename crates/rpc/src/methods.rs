@@ -4,6 +4,7 @@ mod access_list;
 mod blocks;
 mod configuration;
 mod debug;
+mod dev;
 mod fees;
 mod filters;
 mod finality;
@@ -12,7 +13,9 @@ mod node;
 mod operators;
 mod ots;
 mod pool;
+mod proof;
 mod raw;
+mod simulated;
 mod simulation;
 mod snapshot;
 mod state;
@@ -27,6 +30,7 @@ use crate::{error::RpcError, json_text::JsonText, params::Params, service::Conte
 
 pub use blocks::decoded;
 pub use node::syncing_status;
+pub use trace::TextList;
 pub use transactions::pending_transaction;
 
 /// How much clients may rely on a method.
@@ -38,6 +42,8 @@ pub enum Tier {
     Modern,
     /// Debuggers, explorers and indexers that look inside transactions use it.
     Trace,
+    /// Only development ledgers answer it.
+    Development,
     /// Heqi's own.
     Own,
 }
@@ -112,8 +118,8 @@ macro_rules! table {
     };
 }
 
-/// Families of methods that are known and never offered, each with the reason. They are answered
-/// with -32601 like everything that is not in the table.
+/// Families of methods that are known and never offered on a network, each with the reason. They are
+/// answered with -32601 like everything that is not in the table; a development ledger offers some.
 pub static NEVER_OFFERED: &[(&str, &str)] = &[
     ("personal_", KEYS),
     ("eth_sign", KEYS),
@@ -139,7 +145,8 @@ pub fn never_offered(name: &str) -> Option<&'static str> {
 }
 
 /// The table: tier, weight, what it reads, name, handler. Whatever is not here is answered with
-/// -32601 at once; that includes what is [never offered](NEVER_OFFERED).
+/// -32601 at once; that includes what is [never offered](NEVER_OFFERED), and the rows of
+/// [`Tier::Development`] but on development ledgers.
 pub static METHODS: &[Method] = table! {
     Core 1 Memory "eth_chainId" node::chain_id;
     Core 1 Memory "net_version" node::net_version;
@@ -153,7 +160,7 @@ pub static METHODS: &[Method] = table! {
     Core 1 Memory "eth_mining" node::mining;
     Core 1 Memory "eth_hashrate" node::hashrate;
     Core 1 Memory "eth_coinbase" node::coinbase;
-    Core 1 Memory "eth_accounts" node::accounts;
+    Core 1 Memory "eth_accounts" dev::accounts;
     Modern 1 Memory "eth_config" configuration::config;
     Modern 1 Chain "eth_capabilities" configuration::capabilities;
 
@@ -186,18 +193,19 @@ pub static METHODS: &[Method] = table! {
     Core 2 State "eth_getTransactionCount" state::transaction_count;
     Modern 4 State "eth_getAccountInfo" state::account_info;
     Modern 20 State "eth_getStorageValues" state::storage_values;
-    Modern 1 Memory "eth_getProof" state::proof_not_supported;
+    Modern 50 State "eth_getProof" proof::account;
 
     Core 40 Execution "eth_call" simulation::call;
     Core 100 Execution "eth_estimateGas" simulation::estimate_gas;
     Modern 100 Execution "eth_fillTransaction" simulation::fill_transaction;
     Modern 200 Execution "eth_createAccessList" access_list::create;
+    Modern 1000 Execution "eth_simulateV1" simulated::simulate;
 
     Core 1 Memory "eth_gasPrice" fees::gas_price;
     Core 1 Memory "eth_maxPriorityFeePerGas" fees::max_priority_fee;
     Core 20 Chain "eth_feeHistory" fees::history;
-    Modern 1 Memory "eth_baseFee" fees::base_fee;
-    Modern 1 Memory "eth_blobBaseFee" fees::blob_base_fee;
+    Modern 1 Chain "eth_baseFee" fees::base_fee;
+    Modern 1 Chain "eth_blobBaseFee" fees::next_blob_base_fee;
 
     Core 100 Chain "eth_getLogs" filters::logs;
     Core 2 Memory "eth_newFilter" filters::new_log_filter;
@@ -247,6 +255,64 @@ pub static METHODS: &[Method] = table! {
     Trace 1 Memory "ots_searchTransactionsBefore" ots::search_not_supported;
     Trace 1 Memory "ots_searchTransactionsAfter" ots::search_not_supported;
     Trace 2 Chain "erigon_getHeaderByNumber" blocks::header_by_number;
+
+    Development 100 Execution "eth_sendTransaction" dev::send;
+    Development 1 Memory "eth_sign" dev::sign;
+    Development 1 Memory "personal_sign" dev::personal_sign;
+    Development 100 Execution "evm_mine" dev::mine;
+    Development 1000 Execution "hardhat_mine" dev::mine_blocks;
+    Development 1000 Execution "anvil_mine" dev::mine_blocks;
+    Development 100 Execution "evm_setAutomine" dev::set_automine;
+    Development 100 Execution "anvil_setAutoMine" dev::set_automine;
+    Development 1 Memory "hardhat_getAutomine" dev::automine;
+    Development 1 Memory "anvil_getAutomine" dev::automine;
+    Development 100 Execution "evm_setIntervalMining" dev::set_interval;
+    Development 100 Execution "anvil_setIntervalMining" dev::set_interval;
+    Development 1 Memory "anvil_getIntervalMining" dev::interval;
+    Development 1 Memory "evm_increaseTime" dev::increase_time;
+    Development 1 Memory "anvil_increaseTime" dev::increase_time;
+    Development 1 Memory "evm_setTime" dev::set_time;
+    Development 1 Memory "anvil_setTime" dev::set_time;
+    Development 1 Memory "evm_setNextBlockTimestamp" dev::set_next_timestamp;
+    Development 1 Memory "anvil_setNextBlockTimestamp" dev::set_next_timestamp;
+    Development 1 Memory "anvil_setBlockTimestampInterval" dev::set_timestamp_interval;
+    Development 1 Memory "anvil_removeBlockTimestampInterval" dev::remove_timestamp_interval;
+    Development 50 Pool "evm_setBlockGasLimit" dev::set_gas_limit;
+    Development 50 Pool "anvil_setBlockGasLimit" dev::set_gas_limit;
+    Development 50 Pool "hardhat_setNextBlockBaseFeePerGas" dev::set_next_base_fee;
+    Development 50 Pool "anvil_setNextBlockBaseFeePerGas" dev::set_next_base_fee;
+    Development 1 Memory "hardhat_setCoinbase" dev::set_beneficiary;
+    Development 1 Memory "anvil_setCoinbase" dev::set_beneficiary;
+    Development 1 Memory "hardhat_setPrevRandao" dev::set_prev_randao;
+    Development 1 Memory "anvil_setPrevRandao" dev::set_prev_randao;
+    Development 2 State "hardhat_setBalance" dev::set_balance;
+    Development 2 State "anvil_setBalance" dev::set_balance;
+    Development 50 State "hardhat_setNonce" dev::set_nonce;
+    Development 50 State "anvil_setNonce" dev::set_nonce;
+    Development 10 State "hardhat_setCode" dev::set_code;
+    Development 10 State "anvil_setCode" dev::set_code;
+    Development 2 State "hardhat_setStorageAt" dev::set_storage;
+    Development 2 State "anvil_setStorageAt" dev::set_storage;
+    Development 50 State "evm_snapshot" dev::snapshot;
+    Development 50 State "anvil_snapshot" dev::snapshot;
+    Development 100 Chain "evm_revert" dev::revert;
+    Development 100 Chain "anvil_revert" dev::revert;
+    Development 100 Chain "hardhat_reset" dev::reset;
+    Development 100 Chain "anvil_reset" dev::reset;
+    Development 1000 State "anvil_dumpState" dev::dump;
+    Development 1000 State "anvil_loadState" dev::load;
+    Development 1 Memory "hardhat_impersonateAccount" dev::impersonate;
+    Development 1 Memory "anvil_impersonateAccount" dev::impersonate;
+    Development 1 Memory "hardhat_stopImpersonatingAccount" dev::stop_impersonating;
+    Development 1 Memory "anvil_stopImpersonatingAccount" dev::stop_impersonating;
+    Development 1 Memory "anvil_autoImpersonateAccount" dev::impersonate_all;
+    Development 2 Pool "hardhat_dropTransaction" dev::drop_transaction;
+    Development 2 Pool "anvil_dropTransaction" dev::drop_transaction;
+    Development 50 Pool "anvil_dropAllTransactions" dev::drop_all;
+    Development 50 Pool "anvil_removePoolTransactions" dev::drop_of_sender;
+    Development 1 Memory "hardhat_metadata" dev::metadata;
+    Development 1 Memory "anvil_metadata" dev::metadata;
+    Development 1 Memory "anvil_nodeInfo" dev::node_info;
 
     Own 50 Chain "heqi_getFinalityProof" finality::finality_proof;
     Own 50 State "heqi_getStateProof" finality::state_proof;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use execution::{AccountOverride, simulate::BlockOverrides};
 use serde::Deserialize;
@@ -24,8 +25,17 @@ struct WireAccount {
 }
 
 /// Pretended accounts.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct StateOverrides(pub BTreeMap<Address, AccountOverride>);
+
+impl StateOverrides {
+    /// Accounts and slots.
+    pub fn entries(&self) -> usize {
+        let slots = |slots: &Option<BTreeMap<U256, U256>>| slots.as_ref().map_or(0, BTreeMap::len);
+        let of = |account: &AccountOverride| 1 + slots(&account.state) + slots(&account.state_diff);
+        self.0.values().map(of).sum()
+    }
+}
 
 impl<'de> Deserialize<'de> for StateOverrides {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -54,9 +64,6 @@ fn pretend(address: Address, wire: WireAccount) -> Result<AccountOverride, Strin
     if wire.state.is_some() && wire.state_diff.is_some() {
         return Err(format!("account {address:#x} has both 'state' and 'stateDiff'"));
     }
-    if wire.move_precompile_to_address.is_some() {
-        return Err("movePrecompileToAddress is not supported".to_owned());
-    }
     let words = |map: BTreeMap<Slot, Slot>| -> BTreeMap<U256, U256> {
         map.into_iter().map(|(slot, value)| (slot.0.into(), value.0.into())).collect()
     };
@@ -66,6 +73,7 @@ fn pretend(address: Address, wire: WireAccount) -> Result<AccountOverride, Strin
         code: wire.code,
         state: wire.state.map(words),
         state_diff: wire.state_diff.map(words),
+        move_precompile_to: wire.move_precompile_to_address,
     })
 }
 
@@ -80,26 +88,46 @@ struct WireBlock {
     #[serde(alias = "coinbase")]
     fee_recipient: Option<Address>,
     #[serde(alias = "random")]
-    prev_randao: Option<B256>,
+    prev_randao: Option<Slot>,
     #[serde(alias = "baseFee")]
     base_fee_per_gas: Option<Small>,
+    blob_base_fee: Option<Small>,
+    difficulty: Option<Number>,
+    withdrawals: Option<Vec<Withdrawal>>,
+    beacon_root: Option<B256>,
 }
 
-/// Pretended fields of the block.
-#[derive(Debug, Default)]
-pub struct BlockFields(pub BlockOverrides);
+/// Pretended fields of the block: what the EVM sees of them, and what only a simulated block has.
+#[derive(Clone, Debug, Default)]
+pub struct BlockFields(pub BlockOverrides, pub BlockExtras);
+
+/// Fields that a call does not see.
+#[derive(Clone, Debug, Default)]
+pub struct BlockExtras {
+    /// Withdrawals (EIP-4895).
+    pub withdrawals: Vec<Withdrawal>,
+    /// Root of EIP-4788.
+    pub beacon_root: Option<B256>,
+}
 
 impl<'de> Deserialize<'de> for BlockFields {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Object(wire) = Object::<WireBlock>::deserialize(deserializer)?;
         let small = |number: Option<Small>| number.map(|Small(number)| number);
-        Ok(Self(BlockOverrides {
+        let extras = BlockExtras {
+            withdrawals: wire.withdrawals.unwrap_or_default(),
+            beacon_root: wire.beacon_root,
+        };
+        let overrides = BlockOverrides {
             number: small(wire.number),
             time: small(wire.time),
             gas_limit: small(wire.gas_limit),
             fee_recipient: wire.fee_recipient,
-            prev_randao: wire.prev_randao,
+            prev_randao: wire.prev_randao.map(|Slot(word)| word),
             base_fee_per_gas: small(wire.base_fee_per_gas),
-        }))
+            blob_base_fee: small(wire.blob_base_fee).map(u128::from),
+            difficulty: wire.difficulty.map(|Number(difficulty)| difficulty),
+        };
+        Ok(Self(overrides, extras))
     }
 }

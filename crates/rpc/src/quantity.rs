@@ -27,6 +27,20 @@ pub struct Number(pub U256);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Small(pub u64);
 
+/// A hash from outside: 32 bytes of hex with prefix, as geth demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hash(pub B256);
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if hex_digits(&text).is_none() {
+            return Err(de::Error::custom("hex string without 0x prefix"));
+        }
+        text.parse().map(Self).map_err(|_| de::Error::custom("a hash has 32 bytes of hex"))
+    }
+}
+
 /// A storage slot or key from outside: at most 32 bytes of hex, any length, odd lengths too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot(pub B256);

@@ -6,7 +6,7 @@ mod receipt;
 mod transaction;
 mod wire;
 
-pub use block::{block, header};
+pub use block::{block, block_parts, header};
 pub use log::log;
 pub use receipt::{BlockReceipts, ReceiptObject, receipt};
 pub use transaction::{Place, transaction};

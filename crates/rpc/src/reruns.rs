@@ -11,6 +11,7 @@ use execution::{
 use tokio::time::Instant;
 
 use crate::{
+    chain_rules::{environment, rules_at},
     error::{RpcError, code},
     limits::{TRACE_MS_DEFAULT, TRACE_MS_MAX},
     methods::decoded,
@@ -83,9 +84,9 @@ impl BlockToRun {
             return Err(RpcError::new(code::SERVER, "genesis is not traceable"));
         }
         let executed = view.executed(number)?.ok_or_else(RpcError::unknown_block)?;
-        let (header, extension) = (executed.block.header(), executed.block.extension());
-        let environment = BlockEnvironment::of_header(header, extension.time_ms);
-        let rules = execution::rules(&context.service.genesis, number);
+        let rules = rules_at(&context.service, number);
+        let (header, time_ms) = (executed.block.header(), executed.block.time_ms());
+        let environment = environment(header, time_ms, &rules);
         let reader = Arc::new(HeightState::new(view.ledger(), number - 1, deadline));
         Ok(Self { executed, environment, rules, reader, patience: patience(deadline) })
     }

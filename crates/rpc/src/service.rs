@@ -20,11 +20,12 @@ use crate::{
     error::{RpcError, code},
     filters::Filters,
     follower::Follower,
+    http::Callers,
     limits::{
         REQUEST_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_MAX,
         SNAPSHOT_PARTS_MAX, TRACE_MS_DEFAULT, TRACES_RUNNING_MAX,
     },
-    methods::{METHODS, Method, never_offered},
+    methods::{METHODS, Method, Tier, never_offered},
     metrics::{OTHER, RpcMetrics},
     simulations::Simulations,
     view::View,
@@ -54,6 +55,8 @@ pub struct Service {
     pub snapshot_parts: Semaphore,
     /// Method weights being answered.
     pub weight: Arc<Semaphore>,
+    /// What callers have used of the weight that each may use.
+    pub callers: Callers,
     /// Bodies held, in KiB.
     pub body_kib: Arc<Semaphore>,
     /// Answers held, in KiB.
@@ -92,16 +95,22 @@ impl Service {
             websockets: Arc::new(Semaphore::new(config.websockets_max)),
             snapshot_parts: Semaphore::new(SNAPSHOT_PARTS_MAX),
             weight: Arc::new(Semaphore::new(config.weight_max as usize)),
+            callers: Callers::new(config.caller_weight_per_second),
             body_kib: Arc::new(Semaphore::new(REQUEST_BYTES_IN_FLIGHT_MAX / BODY_PERMIT_BYTES)),
             answer_kib: Arc::new(Semaphore::new(
                 RESPONSE_BYTES_IN_FLIGHT_MAX / ANSWER_PERMIT_BYTES,
             )),
-            methods: METHODS.iter().map(|method| (method.name, method)).collect(),
+            methods: offered(&*ledger),
             genesis: Arc::new(ledger.genesis().clone()),
             ledger,
             config,
             metrics,
         })
+    }
+
+    /// Names of the methods that are served.
+    pub fn offered(&self) -> impl Iterator<Item = &'static str> {
+        self.methods.keys().copied()
     }
 
     /// Sum of the weights of a message's calls, at most the whole budget so that a large batch can
@@ -117,6 +126,13 @@ impl Service {
         };
         sum.min(self.config.weight_max)
     }
+}
+
+/// The table, without what this ledger does not do.
+fn offered(ledger: &dyn Ledger) -> HashMap<&'static str, &'static Method> {
+    let development = ledger.development().is_some();
+    let served = METHODS.iter().filter(|method| development || method.tier != Tier::Development);
+    served.map(|method| (method.name, method)).collect()
 }
 
 /// Answers a message; `None` where nothing is to be answered (notifications).

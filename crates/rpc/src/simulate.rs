@@ -2,18 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use execution::{
-    BlockEnvironment, ChainRules,
-    simulate::{
-        BlockingReader, CallRequest, CallResult, SimulateError, Simulation, call, estimate_gas,
-    },
+use execution::simulate::{
+    BlockingReader, CallRequest, CallResult, SimulateError, Simulation, call, estimate_gas,
 };
 use ledger_api::{Ledger, LedgerError};
 use state::{StateError, StateKey, StateValue};
 use tokio::{runtime::Handle, time::Instant};
+use types::{Extension, Header};
 
 use crate::{
     call_request::CallObject,
+    chain_rules::{environment, rules_at},
     error::{RpcError, code},
     overrides::{BlockFields, StateOverrides},
     revert::reverted,
@@ -85,16 +84,21 @@ pub fn prepare(
     timeout: Duration,
 ) -> Result<Prepared, RpcError> {
     let service = &context.service;
-    task.object.check(service.genesis.chain_id)?;
     let height = view.state_height(task.number);
+    let rules = rules_at(service, height);
+    task.object.check(&rules)?;
     let (header, extension) = view.present_header(height)?;
-    let environment = BlockEnvironment::of_header(&header, extension.time_ms);
-    let rules: ChainRules = execution::rules(&service.genesis, height);
+    let environment = environment(&header, time_ms(&header, extension.as_ref()), &rules);
     let gas_max = service.config.call_gas_max;
     let simulation = Simulation::new(environment, rules, task.state.0, &task.block.0, gas_max)
         .map_err(failed)?;
     let reader = Arc::new(HeightState::new(view.ledger(), height, Instant::now() + timeout));
     Ok(Prepared { simulation, request: task.object.call, reader })
+}
+
+/// Block time, milliseconds: the extension's, else the header's.
+pub fn time_ms(header: &Header, extension: Option<&Extension>) -> u64 {
+    extension.map_or(header.timestamp.saturating_mul(1000), |extension| extension.time_ms)
 }
 
 fn timeout(context: &Context) -> Duration {
@@ -132,9 +136,13 @@ pub fn failed(error: SimulateError) -> RpcError {
         SimulateError::FeeFields | SimulateError::OverrideFields(_) => {
             RpcError::invalid_params(error.to_string())
         }
+        SimulateError::MovedToItself(_) => RpcError::new(code::MOVED_TO_ITSELF, error.to_string()),
+        SimulateError::TooSlow => RpcError::new(code::SIMULATION_TIMEOUT, error.to_string()),
         SimulateError::Invalid(_)
         | SimulateError::Halted(_)
         | SimulateError::GasAllowance(_)
+        | SimulateError::NotPrecompile(_)
+        | SimulateError::MovedToOverridden(_)
         | SimulateError::Environment(_) => RpcError::new(code::SERVER, error.to_string()),
     }
 }

@@ -1,12 +1,16 @@
 #![allow(clippy::unwrap_used)]
 //! Through real HTTP and WebSocket against a real ledger; behaviours 1 to 16 of clients by number.
 
+mod activations;
 mod behaviours;
 mod client;
+mod development;
 mod documentation;
 mod hostile;
 mod ledger;
 mod methods;
 mod notes;
+mod openrpc;
+mod simulated;
 mod tracing;
 mod websocket;

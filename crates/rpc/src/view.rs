@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
-use chain::{ChainStore, TxLocation};
-use ledger_api::{Head, Ledger};
+use chain::TxLocation;
+use ledger_api::{Blocks, ChainBlock, Head, Ledger};
 use state::{StateKey, StateValue};
-use types::{Block, Extension, Header, Receipt};
+use types::{Extension, Header, Receipt};
 
 use crate::{block_id::BlockId, error::RpcError};
 
@@ -23,11 +23,13 @@ pub struct View {
 /// A block with its receipts and senders, all from the store.
 pub struct Executed {
     /// The block.
-    pub block: Arc<Block>,
+    pub block: ChainBlock,
     /// One per transaction.
     pub receipts: Arc<Vec<Receipt>>,
     /// One per transaction.
     pub senders: Arc<Vec<Address>>,
+    /// State roots in place of the receipts' status, where there are such.
+    pub post_states: Option<Arc<Vec<B256>>>,
 }
 
 impl View {
@@ -46,8 +48,8 @@ impl View {
         &self.ledger
     }
 
-    fn chain(&self) -> &ChainStore {
-        self.ledger.chain()
+    fn chain(&self) -> &dyn Blocks {
+        self.ledger.blocks()
     }
 
     /// Height of a block, `None` where it is not visible.
@@ -73,11 +75,11 @@ impl View {
     /// Height whose state answers questions at `number`. The genesis allocation is carried out by
     /// block 1, so questions at block 0 are answered as after it once block 1 is final.
     pub fn state_height(&self, number: u64) -> u64 {
-        number.max(1.min(self.head.number))
+        number.max(self.ledger.first_state().min(self.head.number))
     }
 
-    /// Header and extension of a visible block.
-    pub fn header(&self, number: u64) -> Result<Option<(Header, Extension)>, RpcError> {
+    /// Header of a visible block, with the extension where it has one.
+    pub fn header(&self, number: u64) -> Result<Option<(Header, Option<Extension>)>, RpcError> {
         if number > self.head.number {
             return Ok(None);
         }
@@ -85,7 +87,7 @@ impl View {
     }
 
     /// Header of a block at or below the head, which must be in the store.
-    pub fn present_header(&self, number: u64) -> Result<(Header, Extension), RpcError> {
+    pub fn present_header(&self, number: u64) -> Result<(Header, Option<Extension>), RpcError> {
         self.header(number)?.ok_or_else(RpcError::unknown_block)
     }
 
@@ -98,7 +100,7 @@ impl View {
     }
 
     /// A visible block.
-    pub fn block(&self, number: u64) -> Result<Option<Arc<Block>>, RpcError> {
+    pub fn block(&self, number: u64) -> Result<Option<ChainBlock>, RpcError> {
         if number > self.head.number {
             return Ok(None);
         }
@@ -119,7 +121,16 @@ impl View {
         if receipts.len() != count || senders.len() != count {
             return Err(missing("complete receipts and senders"));
         }
-        Ok(Some(Executed { block, receipts, senders }))
+        let post_states = self.chain().post_states(number);
+        Ok(Some(Executed { block, receipts, senders, post_states }))
+    }
+
+    /// Wei per gas of blobs in a block; `None` where it has no such field.
+    pub fn blob_base_fee(&self, header: &Header) -> Option<u128> {
+        let rules = self.ledger.rules(header.number);
+        let blobs = rules.and_then(|rules| rules.blobs);
+        let excess = header.excess_blob_gas?;
+        Some(blobs.map_or(execution::BLOB_BASE_FEE_MIN, |blobs| blobs.calc_blob_fee(excess)))
     }
 
     /// Place of a visible transaction.

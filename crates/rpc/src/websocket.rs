@@ -26,6 +26,7 @@ use crate::{
     envelope,
     error::RpcError,
     follower::NewBlock,
+    http::Caller,
     limits::{WEBSOCKET_CLOSE_MS_MAX, WEBSOCKET_REQUESTS_MAX, WEBSOCKET_SEND_MS_MAX},
     service::{Context, Service, answer},
 };
@@ -49,6 +50,7 @@ impl Ending {
 
 struct Connection {
     socket: WebSocket,
+    caller: Caller,
     context: Context,
     session: Arc<Session>,
     answers: FuturesUnordered<BoxFuture<'static, Option<Answer>>>,
@@ -58,11 +60,17 @@ struct Connection {
 }
 
 /// Serves a connection until either side ends it.
-pub async fn serve(socket: WebSocket, service: Arc<Service>, stopping: watch::Receiver<bool>) {
+pub async fn serve(
+    socket: WebSocket,
+    caller: Caller,
+    service: Arc<Service>,
+    stopping: watch::Receiver<bool>,
+) {
     let session = Arc::new(Session::new(service.metrics.clone()));
     let context = Context { service, session: Some(session.clone()) };
     let mut connection = Connection {
         socket,
+        caller,
         context,
         session,
         answers: FuturesUnordered::new(),
@@ -135,6 +143,10 @@ impl Connection {
             let error = RpcError::limit(format!("too many calls in flight, limit {limit}"));
             return self.send(envelope::refusal(&message, &error)).await;
         };
+        if let Err(too_much) = self.context.service.callers.spend(self.caller, weight) {
+            let error = RpcError::limit(too_much.text());
+            return self.send(envelope::refusal(&message, &error)).await;
+        }
         let context = self.context.clone();
         self.answers.push(Box::pin(async move {
             let told = answer(&context, message).await;

@@ -1,10 +1,10 @@
 //! Runs the outside suites: `conformance state-tests [--filter TEXT]`, `conformance import-chain`,
-//! `conformance geth-tracers`.
+//! `conformance geth-tracers`, `conformance execution-apis [--filter TEXT]`.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use conformance::{chain, state_tests, tracers, vectors};
+use conformance::{chain, execution_apis, state_tests, tracers, vectors};
 use eyre::Result;
 
 /// Failures printed in full; more are only counted.
@@ -29,6 +29,12 @@ enum Suite {
     ImportChain,
     /// geth's test data of its tracers.
     GethTracers,
+    /// The cases of ethereum/execution-apis through JSON-RPC on the imported chain.
+    ExecutionApis {
+        /// Replay only cases whose name contains this.
+        #[arg(long, default_value = "")]
+        filter: String,
+    },
 }
 
 fn main() -> Result<ExitCode> {
@@ -36,6 +42,7 @@ fn main() -> Result<ExitCode> {
         Suite::StateTests { filter } => run_state_tests(&filter),
         Suite::ImportChain => import_chain(),
         Suite::GethTracers => geth_tracers(),
+        Suite::ExecutionApis { filter } => execution_apis(&filter),
     }
 }
 
@@ -83,6 +90,24 @@ fn geth_tracers() -> Result<ExitCode> {
     }
     println!("traces of geth's test data, {} different on purpose:", summary.different.len());
     Ok(closing_line(summary.passed, summary.failures.len()))
+}
+
+fn execution_apis(filter: &str) -> Result<ExitCode> {
+    let Some(folder) = vectors::find(vectors::EXECUTION_APIS)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let runtime = tokio::runtime::Runtime::new()?;
+    let summary = runtime.block_on(execution_apis::run(&folder.join("tests"), filter))?;
+    for (case, reason) in &summary.excluded {
+        println!("excluded {case}: {reason}");
+    }
+    for failure in &summary.failures {
+        println!("FAILED {}: {}", failure.case, failure.reason);
+    }
+    print!("{}", summary.table());
+    let total = summary.total();
+    println!("cases of execution-apis, {} excluded:", total.excluded);
+    Ok(closing_line(total.passed, total.failed))
 }
 
 fn closing_line(passed: usize, failed: usize) -> ExitCode {

@@ -3,22 +3,31 @@
 //! `engine` implements [`Ledger`]; `rpc` and the gateway use it and know nothing of consensus,
 //! state back ends or networks. Every method may be called from any thread and any runtime.
 
+mod blocks;
+mod development;
 mod operators;
+mod proofs;
 mod snapshot;
 
 use std::sync::Arc;
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use execution::ChainRules;
 use futures::future::BoxFuture;
-use state::{StateError, StateKey, StateValue};
+use state::{StateDiff, StateError, StateKey, StateValue};
 use types::{
     Certificate, Evidence, Extension, Genesis, Header, Namespace, StateCommitment, ValidatorKey,
 };
 
+pub use blocks::{Blocks, ChainBlock, EthereumBlock, EthereumFork};
+pub use development::{
+    BlockPlan, Development, DevelopmentError, DevelopmentInfo, Edit, Mining, NextBlock,
+};
 pub use operators::{
     ClockOffset, ConsensusStatus, STORE_LAG_BLOCKS_MAX, Standing, StandingState, StoreHeights,
     ValidatorStatus,
 };
+pub use proofs::{AccountProof, SlotProof};
 pub use snapshot::SnapshotPart;
 
 /// The newest final block that all stores of this node hold.
@@ -125,6 +134,18 @@ pub trait Ledger: Send + Sync + 'static {
     /// Blocks, receipts, logs and old values. Holds every block up to [`Self::head`].
     fn chain(&self) -> &chain::ChainStore;
 
+    /// Blocks, receipts and logs as readers see them; [`Self::chain`] but where a chain of Ethereum
+    /// was imported.
+    fn blocks(&self) -> &dyn Blocks {
+        self.chain()
+    }
+
+    /// Root of the state after block `height` with `diff` on top of it; `None` where that is not
+    /// known without building the block.
+    fn root_with(&self, _height: u64, _diff: &StateDiff) -> Option<B256> {
+        None
+    }
+
     /// Transactions not yet final.
     fn pool(&self) -> &Arc<pool::Pool>;
 
@@ -185,6 +206,39 @@ pub trait Ledger: Send + Sync + 'static {
         _part: SnapshotPart,
     ) -> BoxFuture<'_, Result<Option<Bytes>, LedgerError>> {
         Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// The rules of the block at `height` (beyond the head: of the next one), where they do not
+    /// follow from the genesis file alone: development ledgers, imported chains. `None` elsewhere.
+    fn rules(&self, _height: u64) -> Option<ChainRules> {
+        None
+    }
+
+    /// The height whose state answers questions at block 0. A ledger's block 1 applies the genesis
+    /// file, so it is 1; 0 where block 0 has a state.
+    fn first_state(&self) -> u64 {
+        1
+    }
+
+    /// The oldest height whose state can be read.
+    fn oldest_state(&self) -> u64 {
+        self.chain().oldest_state()
+    }
+
+    /// Merkle Patricia proof of an account and some of its slots after block `height`; `None` where
+    /// the state is no Merkle Patricia trie.
+    fn account_proof(
+        &self,
+        _height: u64,
+        _address: Address,
+        _slots: Vec<U256>,
+    ) -> BoxFuture<'_, Result<Option<AccountProof>, LedgerError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// What only a development ledger can do; `None` on every other.
+    fn development(&self) -> Option<&dyn Development> {
+        None
     }
 
     /// Whoever hosts the ledger tells it what is wrong with the disk, so that the ledger can say

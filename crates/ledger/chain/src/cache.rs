@@ -56,6 +56,16 @@ impl BlockCache {
         contents.recent.get(&number).or_else(older).cloned()
     }
 
+    /// Forgets blocks above `number`.
+    pub fn forget_above(&self, number: u64) {
+        let mut contents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = number.saturating_add(1);
+        let gone = contents.recent.split_off(&kept);
+        contents.recent_bytes -= gone.values().map(|whole| whole.bytes).sum::<usize>();
+        contents.older.retain(|whole| whole.block.number() <= number);
+        contents.older_bytes = contents.older.iter().map(|whole| whole.bytes).sum();
+    }
+
     /// Keeps the new head, drops what exceeds the limits.
     pub fn put_recent(&self, whole: Arc<WholeBlock>) {
         let mut contents = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -70,6 +70,7 @@ mod options;
 mod reads;
 mod receipts;
 mod retention;
+mod rewind;
 mod set_aside;
 mod stamps;
 mod store;

@@ -308,6 +308,10 @@ impl ChainStore {
         *self.history.write().unwrap_or_else(PoisonError::into_inner) = Some(heights);
     }
 
+    pub(crate) fn stamps(&self) -> &Stamps {
+        &self.stamps
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

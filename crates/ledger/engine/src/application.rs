@@ -8,6 +8,7 @@ use commonware_consensus::marshal::ancestry::Ancestry;
 use commonware_glue::stateful::{Application, Finality, Input, Proposed};
 use commonware_parallel::Strategy as _;
 use consensus::{ConsensusBlock, Context, StrictScheme};
+use execution::TransactionRules;
 use futures::StreamExt as _;
 use ledger_api::Head;
 use state::qmdb::{Batches, Databases, Sealed, SyncTargets, sync_targets};
@@ -72,6 +73,13 @@ impl<E: Runtime> Application<E> for App {
         finality: Finality,
     ) -> Option<Sealed<E>> {
         let block = ancestry.next().await?.inner().clone();
+        if let Err(unknown) = self.core.genesis.parameters.check_known_at(block.number()) {
+            tracing::error!(height = block.number(), %unknown, "a block of unknown rules");
+            if finality == Finality::Candidate {
+                return None;
+            }
+            match self.core.halt.stop(unknown.into()).await {}
+        }
         if finality == Finality::Candidate {
             let parent = ancestry.next().await?.inner().clone();
             if let Err(rule) = self.check_against_parent(&block, &parent) {
@@ -129,6 +137,11 @@ impl<E: Runtime> Application<E> for App {
         let stored = block.clone();
         let size = executed.transactions.len();
         self.core.strategy.spawn(size, move |_| app.record(&stored, &executed)).await;
+        let next_height = block.number().saturating_add(1);
+        if let Err(unknown) = self.core.genesis.parameters.check_known_at(next_height) {
+            // The block is recorded; what comes next must not be executed by other rules.
+            match self.core.halt.stop(unknown.into()).await {}
+        }
     }
 }
 
@@ -203,6 +216,8 @@ impl App {
             .iter()
             .map(|transaction| (transaction.sender(), transaction.nonce(), transaction.hash()))
             .collect();
+        let next_rules = TransactionRules::at(&self.core.genesis, block.number().saturating_add(1));
+        self.core.pool.follow_rules(next_rules);
         self.core.pool.on_final(block.number(), &included);
         for (address, nonce) in authorised_nonces(executed) {
             self.core.pool.on_account(address, nonce);

@@ -9,7 +9,9 @@ use execution::{
 };
 use pool::Order;
 use state::qmdb::{ApplyError, BatchReader, Batches, Sealed, apply_diff, commitment};
-use types::{Block, Extension, FeeMode, Header, Parameters, blank_header, next_mix_hash};
+use types::{
+    Block, Extension, FeeMode, Header, Parameters, UnknownActivation, blank_header, next_mix_hash,
+};
 
 use crate::{Runtime, application::App, executed::Executed, stages::Stage};
 
@@ -52,6 +54,8 @@ pub(crate) enum BuildError {
     Block(#[from] BlockError),
     #[error("the state has no validators")]
     NoValidators,
+    #[error(transparent)]
+    UnknownActivation(#[from] UnknownActivation),
 }
 
 impl App {
@@ -67,6 +71,7 @@ impl App {
         let leader = validator_key(&context.leader);
         let time_ms = consensus::pacing::now_ms(clock).max(parent.time_ms().saturating_add(1));
         let header = self.next_header(parent, context, time_ms);
+        core.genesis.parameters.check_known_at(header.number)?;
         let limits = BuildLimits::default();
         // The first block applies the allocation and carries no transactions.
         let candidates = if header.number == 1 {

@@ -3,7 +3,7 @@
 use chain::ChainError;
 use consensus::{BlockError, KeyError, RegisterError, orchestrator::OrchestratorError};
 use execution::InvalidBlock;
-use types::GenesisError;
+use types::{GenesisError, UnknownActivation};
 
 /// Why a ledger did not start.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,9 @@ pub enum StartError {
         /// The newest block that peers prove.
         tip: u64,
     },
+    /// The next block is under a feature of the protocol that this release does not know.
+    #[error("protocol activation: {0}")]
+    UnknownActivation(#[from] UnknownActivation),
     /// A consensus store does not open.
     #[error("consensus store: {0}")]
     Store(String),
@@ -79,6 +82,9 @@ pub enum Stopped {
         /// What differs, expected and found.
         rule: String,
     },
+    /// The next block is under a feature of the protocol that this release does not know.
+    #[error("protocol activation: {0}")]
+    UnknownActivation(#[from] UnknownActivation),
     /// The system gave no thread on which to execute a final block.
     #[error("cannot execute final block {height}: no thread: {cause}")]
     NoThread {

@@ -439,7 +439,9 @@ fn open_core(
             chain.persist()?;
         }
     }
-    let rules = TransactionRules::from_genesis(&config.genesis);
+    let next_height = chain.head().map_or(1, |head| head.saturating_add(1));
+    config.genesis.parameters.check_known_at(next_height)?;
+    let rules = TransactionRules::at(&config.genesis, next_height);
     let genesis = Arc::new(config.genesis.clone());
     let (divergences, reports) = Divergences::new(
         Arc::clone(&genesis),

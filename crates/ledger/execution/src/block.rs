@@ -31,6 +31,7 @@ use crate::{AccessPatterns, BlockEnvironment, BlockState, ChainRules, LedgerEvm,
 use frame::SystemOperation;
 
 pub use frame::{PREDEPLOY_GAS, SYSTEM_CALL_GAS, VALIDATORS_CALL_GAS, check_genesis};
+pub(crate) use frame::{SystemCall, system_calls_after, system_calls_before};
 pub use invalid::InvalidBlock;
 pub use outcome::{BlockOutcome, Rejected, TransactionResult};
 pub use replay::{Replay, Replayed};

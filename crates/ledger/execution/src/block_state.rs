@@ -155,6 +155,14 @@ impl BlockState {
         self.parent = Some((number, hash));
     }
 
+    /// From here on `BLOCKHASH` finds the hash of the parent of the block that comes next.
+    pub(crate) fn add_parent(&mut self, number: u64, hash: B256) {
+        if let BlockHashes::Provided(hashes) = &mut self.block_hashes {
+            hashes.insert(number, hash);
+        }
+        self.set_parent(number, hash);
+    }
+
     /// From here on missing values are noted instead of stopping a run. What runs meanwhile must
     /// not be committed.
     pub(crate) fn begin_collecting(&mut self) {

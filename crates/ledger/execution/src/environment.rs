@@ -5,11 +5,13 @@ use alloy_primitives::{Address, B256, U256};
 use revm::{
     context::{BlockEnv, TxEnv},
     context_interface::{block::BlobExcessGasAndPrice, either::Either},
-    primitives::eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE,
 };
 use types::{FeeMode, Header, Transaction};
 
 use crate::ChainRules;
+
+/// EIP-4844's least price of blob gas, wei: that of blocks without blobs.
+pub const BLOB_BASE_FEE_MIN: u128 = 1;
 
 /// What execution knows of the block being executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,10 @@ pub struct BlockEnvironment {
     pub parent_hash: B256,
     /// EIP-4788's root; zero on Heqi's ledgers.
     pub parent_beacon_block_root: B256,
+    /// Difficulty (`DIFFICULTY` before the merge); zero on Heqi's ledgers.
+    pub difficulty: U256,
+    /// Wei per gas of blobs (`BLOBBASEFEE`); [`BLOB_BASE_FEE_MIN`] on Heqi's ledgers.
+    pub blob_base_fee: u128,
 }
 
 impl BlockEnvironment {
@@ -44,6 +50,8 @@ impl BlockEnvironment {
             prev_randao: header.mix_hash,
             parent_hash: header.parent_hash,
             parent_beacon_block_root: header.parent_beacon_block_root.unwrap_or_default(),
+            difficulty: header.difficulty,
+            blob_base_fee: BLOB_BASE_FEE_MIN,
         }
     }
 
@@ -59,12 +67,12 @@ impl BlockEnvironment {
             timestamp: U256::from(self.timestamp()),
             gas_limit: self.gas_limit,
             basefee: self.base_fee,
-            difficulty: U256::ZERO,
+            difficulty: self.difficulty,
             prevrandao: Some(self.prev_randao),
-            blob_excess_gas_and_price: Some(BlobExcessGasAndPrice::new(
-                0,
-                BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE,
-            )),
+            blob_excess_gas_and_price: Some(BlobExcessGasAndPrice {
+                excess_blob_gas: 0,
+                blob_gasprice: self.blob_base_fee,
+            }),
             slot_num: 0,
         }
     }
@@ -87,6 +95,8 @@ pub(crate) fn transaction_env(transaction: &Transaction, rules: &ChainRules) -> 
         nonce: envelope.nonce(),
         chain_id: envelope.chain_id(),
         access_list: envelope.access_list().cloned().unwrap_or_default(),
+        blob_hashes: envelope.blob_versioned_hashes().unwrap_or_default().to_vec(),
+        max_fee_per_blob_gas: envelope.max_fee_per_blob_gas().unwrap_or_default(),
         authorization_list: envelope
             .authorization_list()
             .unwrap_or_default()
@@ -94,6 +104,5 @@ pub(crate) fn transaction_env(transaction: &Transaction, rules: &ChainRules) -> 
             .cloned()
             .map(Either::Left)
             .collect(),
-        ..TxEnv::default()
     }
 }

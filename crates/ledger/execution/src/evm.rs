@@ -8,6 +8,7 @@ mod handler;
 mod inspected;
 mod intercept;
 mod journal_host;
+mod precompiles;
 mod preimages;
 
 use revm::{
@@ -18,8 +19,7 @@ use revm::{
         result::{EVMError, ExecutionResult},
     },
     handler::{
-        EthFrame, EthPrecompiles, EvmTr, FrameInitOrResult, FrameTr, Handler, ItemOrResult,
-        MainBuilder,
+        EthFrame, EvmTr, FrameInitOrResult, FrameTr, Handler, ItemOrResult, MainBuilder,
         evm::{ContextDbError, FrameInitResult},
         instructions::EthInstructions,
     },
@@ -28,9 +28,11 @@ use revm::{
     state::EvmState,
 };
 
-use crate::{CallGate, ChainRules, evm_configuration};
+use crate::{CallGate, ChainRules};
 use handler::LedgerHandler;
 use native::NativeTable;
+pub use precompiles::LedgerPrecompiles;
+pub(crate) use precompiles::PrecompilePlaces;
 
 pub(crate) use preimages::Preimage;
 pub use preimages::Preimages;
@@ -41,7 +43,7 @@ type Inner<DB> = Evm<
     EvmContext<DB>,
     (),
     EthInstructions<EthInterpreter, EvmContext<DB>>,
-    EthPrecompiles,
+    LedgerPrecompiles,
     EthFrame<EthInterpreter>,
 >;
 
@@ -54,9 +56,17 @@ pub enum Payment {
         /// Whether the base fee disappears.
         base_fee_burnt: bool,
     },
+    /// As in a block whose beneficiary receives the whole fee, whether the sender has code or not.
+    AnySender,
     /// A simulated call: nonce, sender's code and block gas limit do not matter; value and offered
     /// fees must be owned.
     Call,
+    /// A call of a simulated block, checked beforehand: as [`Self::Call`], and the beneficiary is
+    /// paid as in a block.
+    Simulated {
+        /// Whether the base fee disappears.
+        base_fee_burnt: bool,
+    },
 }
 
 /// The EVM of a ledger.
@@ -69,7 +79,7 @@ pub struct LedgerEvm<'a, DB: Database> {
 impl<'a, DB: Database> LedgerEvm<'a, DB> {
     /// An EVM for one block over a database.
     pub fn new(database: DB, rules: &'a ChainRules, block: BlockEnv) -> Self {
-        let configuration = evm_configuration(rules.chain_id, rules.spec);
+        let configuration = rules.evm_configuration();
         Self::with_configuration(database, configuration, block, &rules.native, &*rules.gate)
     }
 
@@ -81,8 +91,10 @@ impl<'a, DB: Database> LedgerEvm<'a, DB> {
         native: &'a NativeTable,
         gate: &'a dyn CallGate,
     ) -> Self {
+        let precompiles = LedgerPrecompiles::new(configuration.spec);
         let context: EvmContext<DB> = Context::new(database, configuration.spec);
-        let mut inner = context.with_cfg(configuration).with_block(block).build_mainnet();
+        let evm = context.with_cfg(configuration).with_block(block).build_mainnet();
+        let mut inner = evm.with_precompiles(precompiles);
         let gas = inner.instruction.gas_table()[usize::from(preimages::KECCAK256)];
         inner.instruction.insert_instruction(preimages::KECCAK256, preimages::recording(), gas);
         Self { inner, native, gate }
@@ -134,6 +146,11 @@ impl<'a, DB: Database> LedgerEvm<'a, DB> {
         self.inner.ctx.cfg.spec
     }
 
+    /// From here on precompiled contracts run where `places` says.
+    pub(crate) fn move_precompiles(&mut self, places: std::sync::Arc<PrecompilePlaces>) {
+        self.inner.precompiles.set_places(places);
+    }
+
     /// Ignores nonces: for runs that only find out which values a transaction needs.
     pub(crate) fn ignore_nonces(&mut self, ignore: bool) {
         self.inner.ctx.cfg.disable_nonce_check = ignore;
@@ -147,7 +164,7 @@ impl<'a, DB: Database> LedgerEvm<'a, DB> {
 impl<DB: Database> EvmTr for LedgerEvm<'_, DB> {
     type Context = EvmContext<DB>;
     type Instructions = EthInstructions<EthInterpreter, EvmContext<DB>>;
-    type Precompiles = EthPrecompiles;
+    type Precompiles = LedgerPrecompiles;
     type Frame = EthFrame<EthInterpreter>;
 
     fn all(

@@ -30,13 +30,16 @@ pub use block::{
 };
 pub use block_state::{AccountOverride, BlockState, Missing, ValueSource};
 pub use drive::{BuildTime, DriveError, Here, Workers, drive};
-pub use environment::BlockEnvironment;
-pub use evm::{EvmContext, LedgerEvm, Payment, Preimages};
+pub use environment::{BLOB_BASE_FEE_MIN, BlockEnvironment};
+pub use evm::{EvmContext, LedgerEvm, LedgerPrecompiles, Payment, Preimages};
 pub use fees::effective_gas_price;
 pub use gate::{AllowAll, CallGate, FrameKind, FrameStart, GateRefusal};
 pub use patterns::AccessPatterns;
 pub use precompiles::precompiles;
-pub use rules::{BlockHashes, ChainRules, FrameRules, SpecId, evm_configuration, rules};
+pub use rules::{
+    BlockHashes, ChainRules, FrameRules, Relaxed, SpecId, evm_configuration, rules,
+    transaction_gas_max,
+};
 pub use system_contracts::{BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS};
 pub use validate::{
     Disposition, InvalidTransaction, TransactionRules, check_account, check_transaction,

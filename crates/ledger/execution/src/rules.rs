@@ -5,17 +5,17 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use alloy_primitives::B256;
+use alloy_eips::eip7840::BlobParams;
+use alloy_primitives::{B256, U256};
 use native::NativeTable;
-use revm::context::CfgEnv;
-use types::{ChainId, FeeMode, Genesis};
+use revm::{context::CfgEnv, primitives::eip7825};
+use types::{ChainId, Feature, FeeMode, Genesis, Parameters};
 
-use crate::{AllowAll, BlockEnvironment, CallGate, TransactionRules};
+use crate::{
+    AllowAll, BlockEnvironment, CallGate, Payment, TransactionRules, validate::INIT_CODE_BYTES_MAX,
+};
 
 pub use revm::primitives::hardfork::SpecId;
-
-/// Height from which Osaka's rules hold; `None` while no release activates them.
-const OSAKA_HEIGHT: Option<u64> = None;
 
 /// Where the `BLOCKHASH` operation finds the last 256 hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,9 @@ pub struct FrameRules {
     pub history_call: bool,
     /// Whether EIP-4788's contract is called.
     pub beacon_root_call: bool,
+    /// Whether the contracts of EIP-7002 and EIP-7251 are asked for requests at the end. Heqi's
+    /// ledgers have no consensus layer that such requests could be for.
+    pub request_calls: bool,
 }
 
 /// The rules of one height.
@@ -65,6 +68,23 @@ pub struct ChainRules {
     pub frame: FrameRules,
     /// Source of `BLOCKHASH`.
     pub block_hashes: BlockHashes,
+    /// Blobs of the revision's market; `None` where there are none, as on Heqi's ledgers.
+    pub blobs: Option<BlobParams>,
+    /// Whether the base fee follows the gas used (EIP-1559). Heqi's ledgers have a fixed one.
+    pub base_fee_market: bool,
+    /// Wei that a block's beneficiary is given, before the merge.
+    pub block_reward: U256,
+    /// What a development ledger lets pass; nothing anywhere else.
+    pub relaxed: Relaxed,
+}
+
+/// Rules that a development ledger may lift.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Relaxed {
+    /// Code and init code of any size (EIP-170, EIP-3860).
+    pub code_size: bool,
+    /// Accounts with code may send transactions (EIP-3607): impersonated contracts.
+    pub sender_code: bool,
 }
 
 /// The rules of the block at `height` on the ledger of a genesis file.
@@ -72,7 +92,7 @@ pub fn rules(genesis: &Arc<Genesis>, height: u64) -> ChainRules {
     let parameters = &genesis.parameters;
     ChainRules {
         chain_id: genesis.chain_id,
-        spec: spec_at(height),
+        spec: spec_at(parameters, height),
         fee_mode: parameters.fee_mode,
         base_fee_wei: parameters.base_fee_wei,
         base_fee_burnt: false,
@@ -85,16 +105,24 @@ pub fn rules(genesis: &Arc<Genesis>, height: u64) -> ChainRules {
             epoch_blocks: Some(parameters.epoch_blocks),
             history_call: true,
             beacon_root_call: true,
+            request_calls: false,
         },
         block_hashes: BlockHashes::HistoryContract,
+        blobs: None,
+        base_fee_market: false,
+        block_reward: U256::ZERO,
+        relaxed: Relaxed::default(),
     }
 }
 
-fn spec_at(height: u64) -> SpecId {
-    match OSAKA_HEIGHT {
-        Some(activation) if height >= activation => SpecId::OSAKA,
-        _ => SpecId::PRAGUE,
-    }
+/// Prague at genesis, Osaka where the parameters say so.
+pub(crate) fn spec_at(parameters: &Parameters, height: u64) -> SpecId {
+    if parameters.is_active(Feature::Osaka, height) { SpecId::OSAKA } else { SpecId::PRAGUE }
+}
+
+/// Most gas that one transaction may ask for under a revision (EIP-7825).
+pub fn transaction_gas_max(spec: SpecId) -> u64 {
+    if spec.is_enabled_in(SpecId::OSAKA) { eip7825::TX_GAS_LIMIT_CAP } else { u64::MAX }
 }
 
 impl ChainRules {
@@ -116,9 +144,32 @@ impl ChainRules {
                 epoch_blocks: None,
                 history_call: spec.is_enabled_in(SpecId::PRAGUE),
                 beacon_root_call: spec.is_enabled_in(SpecId::CANCUN),
+                request_calls: spec.is_enabled_in(SpecId::PRAGUE),
             },
             block_hashes: BlockHashes::Provided(block_hashes),
+            blobs: None,
+            base_fee_market: spec.is_enabled_in(SpecId::LONDON),
+            block_reward: U256::ZERO,
+            relaxed: Relaxed::default(),
         }
+    }
+
+    /// How transactions of a block are checked and paid for.
+    pub(crate) fn payment(&self) -> Payment {
+        match self.relaxed.sender_code {
+            true => Payment::AnySender,
+            false => Payment::Block { base_fee_burnt: self.base_fee_burnt },
+        }
+    }
+
+    /// The configuration of revm under these rules.
+    pub(crate) fn evm_configuration(&self) -> CfgEnv {
+        let mut configuration = evm_configuration(self.chain_id, self.spec);
+        if self.relaxed.code_size {
+            configuration.limit_contract_code_size = Some(usize::MAX);
+            configuration.limit_contract_initcode_size = Some(usize::MAX);
+        }
+        configuration
     }
 
     /// What transactions of a block are checked against without state.
@@ -128,7 +179,13 @@ impl ChainRules {
             block_gas_limit: environment.gas_limit,
             fee_mode: self.fee_mode,
             base_fee_wei: environment.base_fee,
+            init_code_bytes_max: self.init_code_bytes_max(),
+            transaction_gas_max: transaction_gas_max(self.spec),
         }
+    }
+
+    fn init_code_bytes_max(&self) -> usize {
+        if self.relaxed.code_size { usize::MAX } else { INIT_CODE_BYTES_MAX }
     }
 }
 
@@ -154,6 +211,18 @@ mod tests {
             assert_eq!(rules.frame.genesis.is_some(), height == 1);
             assert_eq!(rules.chain_id, CHAIN_ID);
         }
+    }
+
+    #[test]
+    fn osaka_holds_from_the_height_in_the_genesis_file_on() {
+        let mut genesis = genesis();
+        genesis.parameters.activations.insert("osaka".into(), 7);
+        let genesis = Arc::new(genesis);
+        assert_eq!(rules(&genesis, 6).spec, SpecId::PRAGUE);
+        assert_eq!(rules(&genesis, 7).spec, SpecId::OSAKA);
+        assert_eq!(rules(&genesis, u64::MAX).spec, SpecId::OSAKA);
+        let gas_max = |height| TransactionRules::at(&genesis, height).transaction_gas_max;
+        assert_eq!((gas_max(6), gas_max(7)), (u64::MAX, 1 << 24));
     }
 
     #[test]

@@ -3,12 +3,15 @@
 //! They run on the same EVM as blocks, with the same gate and native contracts. What differs: no
 //! signature, nonce or sender's code is checked, and values may be pretended.
 
+mod blocks;
 mod call;
 mod estimate;
+mod precompiles;
 mod request;
 #[cfg(test)]
 mod tests;
 mod traced;
+mod transfers;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,10 +23,14 @@ use state::{StateError, StateKey, StateValue};
 
 use crate::{
     AccountOverride, BlockEnvironment, BlockState, ChainRules, InvalidTransaction, ValueSource,
+    evm::PrecompilePlaces,
 };
 
+pub use blocks::{BlockSimulation, Checks, Outcome};
+pub(crate) use precompiles::precompile_places;
 pub use request::{BlockOverrides, CallRequest};
 pub use traced::After;
+pub use transfers::{TRANSFER_EMITTER, TRANSFER_TOPIC, TransferLog};
 
 /// Gas of a simulated call unless configured otherwise.
 pub const CALL_GAS_MAX: u64 = 60_000_000;
@@ -79,6 +86,18 @@ pub enum SimulateError {
     /// `state` and `stateDiff` for one account.
     #[error("account {0} has both 'state' and 'stateDiff'")]
     OverrideFields(Address),
+    /// `movePrecompileToAddress` of an account that is no precompiled contract.
+    #[error("account {0} is not a precompile")]
+    NotPrecompile(Address),
+    /// `movePrecompileToAddress` to where it is.
+    #[error("MovePrecompileToAddress referenced itself in replacement: {0}")]
+    MovedToItself(Address),
+    /// `movePrecompileToAddress` to an account that is overridden itself.
+    #[error("account {0} is already overridden")]
+    MovedToOverridden(Address),
+    /// The simulation took too long.
+    #[error("execution aborted (timeout)")]
+    TooSlow,
     /// An estimate: it reverts with any gas.
     #[error("execution reverted")]
     Reverted {
@@ -118,6 +137,7 @@ pub struct Simulation {
     state: BlockState,
     gas_max: u64,
     rounds: usize,
+    places: Arc<PrecompilePlaces>,
 }
 
 impl Simulation {
@@ -132,6 +152,7 @@ impl Simulation {
     ) -> Result<Self, SimulateError> {
         let mut state = BlockState::new(rules.block_hashes.clone());
         state.set_parent(environment.number.saturating_sub(1), environment.parent_hash);
+        let places = precompile_places(&state_overrides, rules.spec)?;
         for (address, pretended) in state_overrides {
             if pretended.state.is_some() && pretended.state_diff.is_some() {
                 return Err(SimulateError::OverrideFields(address));
@@ -139,7 +160,7 @@ impl Simulation {
             state.override_account(address, pretended);
         }
         block_overrides.apply(&mut environment);
-        Ok(Self { environment, rules, state, gas_max, rounds: 0 })
+        Ok(Self { environment, rules, state, gas_max, rounds: 0, places: Arc::new(places) })
     }
 
     /// Answers one key of [`Stopped::NeedState`].

@@ -249,6 +249,8 @@ impl Chain {
             prev_randao: B256::repeat_byte(7),
             parent_hash: hash_of(number - 1),
             parent_beacon_block_root: B256::ZERO,
+            difficulty: U256::ZERO,
+            blob_base_fee: crate::BLOB_BASE_FEE_MIN,
         }
     }
 

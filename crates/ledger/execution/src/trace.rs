@@ -195,7 +195,7 @@ pub fn trace_one<T: Tracer, R: BlockingReader>(
         &rules.native,
         &*rules.gate,
     );
-    let payment = Payment::Block { base_fee_burnt: rules.base_fee_burnt };
+    let payment = rules.payment();
     let what = (transaction, payment);
     let Traced { trace, ran } = run(&mut evm, what, tracer, &Patience::endless(), place)?;
     let replayed =

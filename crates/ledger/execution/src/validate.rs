@@ -34,16 +34,29 @@ pub struct TransactionRules {
     pub fee_mode: FeeMode,
     /// Wei per gas that must be offered in metered mode.
     pub base_fee_wei: u64,
+    /// Longest init code of a contract creation, bytes; [`INIT_CODE_BYTES_MAX`] but on development
+    /// ledgers that lift it.
+    pub init_code_bytes_max: usize,
+    /// Most gas that one transaction may ask for (EIP-7825, from Osaka on), else no bound.
+    pub transaction_gas_max: u64,
 }
 
 impl TransactionRules {
-    /// The rules that a genesis file fixes.
+    /// The rules that a genesis file fixes for block 1.
     pub fn from_genesis(genesis: &Genesis) -> Self {
+        Self::at(genesis, 1)
+    }
+
+    /// The rules that a genesis file fixes for the block at `height`.
+    pub fn at(genesis: &Genesis, height: u64) -> Self {
+        let spec = crate::rules::spec_at(&genesis.parameters, height);
         Self {
             chain_id: genesis.chain_id,
             block_gas_limit: genesis.parameters.block_gas_limit,
             fee_mode: genesis.parameters.fee_mode,
             base_fee_wei: genesis.parameters.base_fee_wei,
+            init_code_bytes_max: INIT_CODE_BYTES_MAX,
+            transaction_gas_max: crate::rules::transaction_gas_max(spec),
         }
     }
 }
@@ -60,11 +73,10 @@ pub fn check_transaction(
     if transaction.nonce() == u64::MAX {
         return Err(InvalidTransaction::NonceMaximum);
     }
-    if envelope.is_create() && envelope.input().len() > INIT_CODE_BYTES_MAX {
-        return Err(InvalidTransaction::InitCodeTooLarge {
-            bytes: envelope.input().len(),
-            limit: INIT_CODE_BYTES_MAX,
-        });
+    let limit = rules.init_code_bytes_max;
+    if envelope.is_create() && envelope.input().len() > limit {
+        let bytes = envelope.input().len();
+        return Err(InvalidTransaction::InitCodeTooLarge { bytes, limit });
     }
     let authorizations = envelope.authorization_list().map_or(0, <[_]>::len);
     if transaction.kind() == TransactionKind::SetCode && authorizations == 0 {
@@ -170,6 +182,9 @@ fn check_gas(
     let gas = transaction.gas_limit();
     if gas > rules.block_gas_limit {
         return Err(InvalidTransaction::ExceedsBlockGasLimit { gas, limit: rules.block_gas_limit });
+    }
+    if gas > rules.transaction_gas_max {
+        return Err(InvalidTransaction::GasLimitTooHigh { gas, limit: rules.transaction_gas_max });
     }
     let (needed, floor) = intrinsic_gas(transaction);
     if gas < needed {

@@ -50,7 +50,7 @@ impl<R: StateReader + Clone + 'static, S: Strategy> Admission<R, S> {
                 Origin::Local => hashes.iter().map(|hash| pool.contains(hash)).collect(),
                 Origin::Peer => pool.unknown(&hashes).into_iter().map(|unknown| !unknown).collect(),
             };
-            let rules = *pool.rules();
+            let rules = pool.rules();
             let unseen = encoded.into_iter().zip(hashes).zip(known);
             strategy.map_collect_vec(unseen, |((bytes, hash), known)| {
                 if known { Err(Refusal::AlreadyKnown) } else { decode(bytes, hash, &rules) }

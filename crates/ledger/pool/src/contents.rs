@@ -64,6 +64,10 @@ impl Contents {
         self.rules.fee_mode
     }
 
+    pub(crate) fn set_rules(&mut self, rules: TransactionRules) {
+        self.rules = rules;
+    }
+
     pub(crate) fn new(config: PoolConfig, rules: TransactionRules) -> Self {
         Self {
             config,

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     future::Future,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use alloy_primitives::{Address, B256, Bytes};
@@ -61,7 +61,8 @@ pub struct PoolContent {
 /// but the lock, which is held for the time of a few map operations (a selection: of a block).
 #[derive(Debug)]
 pub struct Pool {
-    rules: TransactionRules,
+    config: PoolConfig,
+    rules: RwLock<TransactionRules>,
     state: Mutex<State>,
 }
 
@@ -91,12 +92,28 @@ impl Pool {
             workers: Waiters::default(),
             announcers: Waiters::default(),
         };
-        Self { rules, state: Mutex::new(state) }
+        Self { config, rules: RwLock::new(rules), state: Mutex::new(state) }
     }
 
     /// The rules that transactions are checked by.
-    pub fn rules(&self) -> &TransactionRules {
-        &self.rules
+    pub fn rules(&self) -> TransactionRules {
+        *self.rules.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on with the rules of the next block. What is here and breaks them is dropped when a block
+    /// is built of it.
+    pub fn follow_rules(&self, rules: TransactionRules) {
+        if self.rules() != rules {
+            *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+            self.lock().contents.set_rules(rules);
+        }
+    }
+
+    /// Forgets everything, also the nonces that it remembers, and goes on with these rules. For
+    /// development ledgers, whose chain goes back and whose rules change; subscribers stay.
+    pub fn restart(&self, rules: TransactionRules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+        self.lock().contents = Contents::new(self.config, rules);
     }
 
     /// Takes a transaction in after all checks; `account` is its sender's as of the newest final
@@ -110,7 +127,7 @@ impl Pool {
         account: Option<AccountRecord>,
         origin: Origin,
     ) -> Result<Inserted, Refusal> {
-        check_transaction(&transaction, &self.rules)?;
+        check_transaction(&transaction, &self.rules())?;
         self.insert_checked(transaction, account, origin)
     }
 

@@ -27,6 +27,14 @@ impl Block {
         Self { header, extension, transactions, hash }
     }
 
+    /// Puts a block together whose header is taken as it is: a development ledger's, whose
+    /// `stateRoot` is another than the extension's, or one of another chain. Only what a node reads
+    /// from its own store may come this way, never what arrives from outside.
+    pub fn as_given(header: Header, extension: Extension, transactions: Vec<Bytes>) -> Self {
+        let hash = header.hash_slow();
+        Self { header, extension, transactions, hash }
+    }
+
     /// The header.
     pub fn header(&self) -> &Header {
         &self.header

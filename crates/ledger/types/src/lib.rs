@@ -6,6 +6,7 @@
 //! no clock, no randomness. Everything decoded here may come from an enemy: decoders never panic,
 //! accept one encoding per value, and bound what they read by [`limits`].
 
+mod activations;
 mod block;
 mod certificate;
 mod error;
@@ -22,6 +23,7 @@ mod state_commitment;
 mod transaction;
 mod validators;
 
+pub use activations::{ACTIVATIONS_MAX, FEATURE_NAME_BYTES_MAX, Feature, UnknownActivation};
 pub use block::Block;
 pub use certificate::{Certificate, ValidatorSignature, quorum, signed_bytes};
 pub use error::DecodeError;

@@ -1,5 +1,7 @@
 //! Parameters of a ledger, fixed at genesis (governance will change some of them by proposal).
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::Address;
 use alloy_rlp::RlpEncodable;
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,10 @@ pub struct Parameters {
     pub leader_timeout_ms: u64,
     /// Validators and observers that may be connected.
     pub peers_max: u64,
+    /// Features of the protocol with the first block under each ([`Feature`](crate::Feature)). A file
+    /// without any has the hash that it had before there was this list.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub activations: BTreeMap<String, u64>,
 }
 
 impl Default for Parameters {
@@ -58,6 +64,7 @@ impl Default for Parameters {
             heartbeat_ms: 15_000,
             leader_timeout_ms: 2_000,
             peers_max: crate::limits::PEERS_MAX as u64,
+            activations: BTreeMap::new(),
         }
     }
 }
@@ -85,6 +92,7 @@ impl Parameters {
         range("heartbeat_ms", self.heartbeat_ms, 1_000, 24 * 60 * 60 * 1_000)?;
         range("leader_timeout_ms", self.leader_timeout_ms, 100, 60_000)?;
         range("peers_max", self.peers_max, 4, crate::limits::PEERS_MAX as u64)?;
+        crate::activations::check(&self.activations)?;
         match (self.fee_mode, self.base_fee_wei) {
             (FeeMode::Free, 0) => Ok(()),
             (FeeMode::Free, _) => Err("parameters.base_fee_wei must be 0 in free mode".into()),
@@ -95,9 +103,16 @@ impl Parameters {
         }
     }
 
-    /// RLP list of the numbers in the order in which they are declared.
+    /// RLP list of the numbers in the order in which they are declared; and, only where there are
+    /// activations, these as `[name, height]` in ascending order of the names.
     pub(crate) fn to_rlp(&self) -> Vec<u8> {
         #[derive(RlpEncodable)]
+        struct Activation {
+            name: String,
+            height: u64,
+        }
+        #[derive(RlpEncodable)]
+        #[rlp(trailing)]
         struct Fields {
             block_gas_limit: u64,
             fee_mode: u8,
@@ -110,7 +125,13 @@ impl Parameters {
             heartbeat_ms: u64,
             leader_timeout_ms: u64,
             peers_max: u64,
+            activations: Option<Vec<Activation>>,
         }
+        let activations: Vec<Activation> = self
+            .activations
+            .iter()
+            .map(|(name, height)| Activation { name: name.clone(), height: *height })
+            .collect();
         alloy_rlp::encode(Fields {
             block_gas_limit: self.block_gas_limit,
             fee_mode: match self.fee_mode {
@@ -126,6 +147,7 @@ impl Parameters {
             heartbeat_ms: self.heartbeat_ms,
             leader_timeout_ms: self.leader_timeout_ms,
             peers_max: self.peers_max,
+            activations: Some(activations).filter(|activations| !activations.is_empty()),
         })
     }
 }

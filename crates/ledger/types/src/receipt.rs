@@ -30,9 +30,19 @@ impl Receipt {
         self.encoded_with(self.bloom())
     }
 
+    /// As Ethereum encoded receipts before Byzantium: with the state root after the transaction in
+    /// place of its success.
+    pub fn encoded_with_state(&self, root: B256) -> Vec<u8> {
+        self.encoded_as(Eip658Value::PostState(root), self.bloom())
+    }
+
     fn encoded_with(&self, logs_bloom: Bloom) -> Vec<u8> {
+        self.encoded_as(Eip658Value::Eip658(self.success), logs_bloom)
+    }
+
+    fn encoded_as(&self, status: Eip658Value, logs_bloom: Bloom) -> Vec<u8> {
         let receipt = EthereumReceipt {
-            status: Eip658Value::Eip658(self.success),
+            status,
             cumulative_gas_used: self.cumulative_gas_used,
             logs: self.logs.clone(),
         };

@@ -84,6 +84,14 @@ impl Transaction {
         Ok(Self { envelope, encoded, hash, sender })
     }
 
+    /// A transaction of another chain, of any type, blobs included; `encoded` is its encoding.
+    /// Nothing is checked: for imported chains, whose blocks were, and for simulated calls, which
+    /// nobody signed.
+    pub fn of_any_type(envelope: TxEnvelope, encoded: Bytes, sender: Address) -> Self {
+        let hash = keccak256(&encoded);
+        Self { envelope, encoded, hash, sender }
+    }
+
     /// The decoded fields.
     pub fn envelope(&self) -> &TxEnvelope {
         &self.envelope

@@ -63,8 +63,9 @@ fn is_local(host: &str) -> bool {
     host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok()
 }
 
-/// Whether a WebSocket may be opened: browsers name the page's origin, and CORS does not apply to
-/// WebSockets. Pages of this machine and of the same host may connect.
+/// Whether a web page may open a WebSocket, or send what browsers send without asking first: they name
+/// the page's origin, and CORS does not apply. Pages of this machine and of the same host may.
+/// Programs send no origin.
 pub fn may_connect(headers: &HeaderMap, origins: &[String]) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;

@@ -1,10 +1,9 @@
 //! Blocks, headers and the receipts of a block.
 
-use std::sync::Arc;
-
-use alloy_primitives::{B256, U256, keccak256};
+use alloy_primitives::{U256, keccak256};
+use ledger_api::ChainBlock;
 use serde_json::{Value, json};
-use types::{Block, Transaction};
+use types::Transaction;
 
 use super::fees::charged_price;
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     error::RpcError,
     json_text::JsonText,
     params::Params,
-    quantity::quantity,
+    quantity::{Hash, quantity},
     render::{self, BlockReceipts, Place, ReceiptObject},
     service::Context,
     view::{Executed, View},
@@ -31,7 +30,7 @@ pub async fn by_number(context: &Context, params: &Params) -> Result<Value, RpcE
 
 /// `eth_getBlockByHash`.
 pub async fn by_hash(context: &Context, params: &Params) -> Result<Value, RpcError> {
-    let id = BlockId::Hash(params.required(0)?);
+    let id = BlockId::Hash(params.required::<Hash>(0)?.0);
     block(context, id, params.optional(1)?.unwrap_or(false)).await
 }
 
@@ -51,7 +50,7 @@ async fn block(context: &Context, id: BlockId, full: bool) -> Result<Value, RpcE
     Ok(view.block(number)?.map_or(Value::Null, |block| with_hashes(&block)))
 }
 
-fn with_hashes(block: &Arc<Block>) -> Value {
+fn with_hashes(block: &ChainBlock) -> Value {
     let hashes = block.transactions().iter().map(|encoded| json!(keccak256(encoded))).collect();
     render::block(block, hashes)
 }
@@ -65,8 +64,7 @@ fn with_objects(view: &View, executed: &Executed) -> Result<Value, RpcError> {
 
 /// Transaction `index` of a block, decoded.
 pub fn decoded(executed: &Executed, index: usize) -> Result<Transaction, RpcError> {
-    let encoded = executed.block.transactions()[index].clone();
-    Transaction::with_sender(encoded, executed.senders[index]).map_err(RpcError::internal)
+    executed.block.transaction(index, executed.senders[index]).map_err(RpcError::internal)
 }
 
 /// Transaction `index` of a block as an object.
@@ -95,8 +93,7 @@ pub fn receipt_object(
 ) -> Result<ReceiptObject, RpcError> {
     let transaction = decoded(executed, index)?;
     let header = executed.block.header();
-    let receipts =
-        BlockReceipts { header, hash: executed.block.hash(), receipts: &executed.receipts };
+    let receipts = BlockReceipts::of(executed, view.blob_base_fee(header));
     let price = charged_price(view, header, &transaction);
     let (envelope, from) = (transaction.envelope(), transaction.sender());
     Ok(render::receipt(&receipts, index, envelope, from, price))
@@ -106,8 +103,7 @@ pub fn receipt_object(
 pub fn charged(view: &View, executed: &Executed, index: usize) -> Result<U256, RpcError> {
     let transaction = decoded(executed, index)?;
     let header = executed.block.header();
-    let receipts =
-        BlockReceipts { header, hash: executed.block.hash(), receipts: &executed.receipts };
+    let receipts = BlockReceipts::of(executed, None);
     let price = U256::from(charged_price(view, header, &transaction));
     Ok(price.saturating_mul(U256::from(receipts.gas_used(index))))
 }
@@ -145,7 +141,7 @@ pub async fn header_by_number(context: &Context, params: &Params) -> Result<Valu
 
 /// `eth_getHeaderByHash`.
 pub async fn header_by_hash(context: &Context, params: &Params) -> Result<Value, RpcError> {
-    header(context, BlockId::Hash(params.required(0)?))
+    header(context, BlockId::Hash(params.required::<Hash>(0)?.0))
 }
 
 fn header(context: &Context, id: BlockId) -> Result<Value, RpcError> {
@@ -155,7 +151,7 @@ fn header(context: &Context, id: BlockId) -> Result<Value, RpcError> {
     };
     let (header, extension) = view.present_header(number)?;
     let hash = view.hash(number)?.ok_or_else(RpcError::unknown_block)?;
-    Ok(render::header(&header, &extension, hash))
+    Ok(render::header(&header, extension.as_ref(), hash))
 }
 
 /// `eth_getBlockTransactionCountByNumber`.
@@ -172,21 +168,21 @@ pub async fn transaction_count_by_hash(
     context: &Context,
     params: &Params,
 ) -> Result<Value, RpcError> {
-    count(context, BlockId::Hash(params.required(0)?), |block| block.transactions().len())
+    count(context, BlockId::Hash(params.required::<Hash>(0)?.0), |block| block.transactions().len())
 }
 
-/// `eth_getUncleCountByBlockNumber`: `0x0` for a known block.
+/// `eth_getUncleCountByBlockNumber`: `0x0` for a known block of a ledger.
 pub async fn uncle_count_by_number(context: &Context, params: &Params) -> Result<Value, RpcError> {
     let Tag(id) = params.required(0)?;
-    count(context, id, |_| 0)
+    count(context, id, |block| block.ommers().len())
 }
 
-/// `eth_getUncleCountByBlockHash`: `0x0` for a known block.
+/// `eth_getUncleCountByBlockHash`: `0x0` for a known block of a ledger.
 pub async fn uncle_count_by_hash(context: &Context, params: &Params) -> Result<Value, RpcError> {
-    count(context, BlockId::Hash(params.required::<B256>(0)?), |_| 0)
+    count(context, BlockId::Hash(params.required::<Hash>(0)?.0), |block| block.ommers().len())
 }
 
-fn count(context: &Context, id: BlockId, of: fn(&Block) -> usize) -> Result<Value, RpcError> {
+fn count(context: &Context, id: BlockId, of: fn(&ChainBlock) -> usize) -> Result<Value, RpcError> {
     let view = context.view();
     let block = match view.number(id)? {
         Some(number) => view.block(number)?,

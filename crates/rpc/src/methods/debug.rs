@@ -10,10 +10,11 @@ use serde::Serialize;
 use crate::{
     block_id::{BlockId, Tag},
     call_request::CallObject,
+    chain_rules::rules_at,
     error::{RpcError, code},
     json_text::{BoundedText, JsonText},
     params::Params,
-    quantity::Small,
+    quantity::{Hash, Small},
     reruns::{BlockToRun, TraceTime, patience, refused, traced},
     service::Context,
     simulate::{Prepared, Task, prepare},
@@ -23,7 +24,7 @@ use crate::{
 
 /// `debug_traceTransaction`.
 pub async fn trace_transaction(context: &Context, params: &Params) -> Result<JsonText, RpcError> {
-    let hash: B256 = params.required(0)?;
+    let Hash(hash) = params.required(0)?;
     let (tracer, time) = params.optional::<TraceOptions>(1)?.unwrap_or_default().read()?;
     let view = context.view();
     let place = view.transaction(hash)?;
@@ -53,7 +54,7 @@ pub async fn trace_block_by_number(
 
 /// `debug_traceBlockByHash`.
 pub async fn trace_block_by_hash(context: &Context, params: &Params) -> Result<JsonText, RpcError> {
-    let hash: B256 = params.required(0)?;
+    let Hash(hash) = params.required(0)?;
     let view = context.view();
     let number = view.number(BlockId::Hash(hash))?.ok_or_else(|| not_found(hash))?;
     trace_block(context, &view, number, params).await
@@ -135,7 +136,7 @@ async fn trace_within_block(
     index: u64,
     (tracer, time): (GethTracer, TraceTime),
 ) -> Result<JsonText, RpcError> {
-    task.object.check(context.service.genesis.chain_id)?;
+    task.object.check(&rules_at(&context.service, task.number))?;
     let block = BlockToRun::new(context, view, task.number, time.deadline())?;
     let transactions = block.transactions();
     let index = usize::try_from(index).ok().filter(|index| *index <= transactions);

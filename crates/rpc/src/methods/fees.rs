@@ -7,6 +7,7 @@ use types::{FeeMode, Header, Transaction};
 use super::blocks::{decoded, off_thread};
 use crate::{
     block_id::Tag,
+    chain_rules::{blob_base_fee, next_base_fee, next_excess_blob_gas, rules_at},
     error::{RpcError, code},
     limits::{FEE_HISTORY_BLOCKS_MAX, FEE_HISTORY_PERCENTILES_MAX},
     params::Params,
@@ -16,18 +17,27 @@ use crate::{
     view::View,
 };
 
-/// EIP-4844's least blob base fee, which blocks without blobs have.
-const BLOB_BASE_FEE_WEI: u64 = 1;
-
 /// The rules of blocks to come.
 pub fn fee_rules(view: &View) -> TransactionRules {
-    TransactionRules::from_genesis(view.ledger().genesis())
+    let rules = TransactionRules::from_genesis(view.ledger().genesis());
+    match view.ledger().rules(view.head().number.saturating_add(1)) {
+        Some(own) if !own.base_fee_market => {
+            TransactionRules { fee_mode: own.fee_mode, base_fee_wei: own.base_fee_wei, ..rules }
+        }
+        _ => rules,
+    }
 }
 
 /// Wei per gas that a transaction of a block was charged.
 pub fn charged_price(view: &View, header: &Header, transaction: &Transaction) -> u128 {
     let base_fee_wei = header.base_fee_per_gas.unwrap_or_default();
-    let rules = TransactionRules { base_fee_wei, ..fee_rules(view) };
+    let mut rules = TransactionRules {
+        base_fee_wei,
+        ..TransactionRules::from_genesis(view.ledger().genesis())
+    };
+    if let Some(own) = view.ledger().rules(header.number) {
+        rules.fee_mode = own.fee_mode;
+    }
     execution::fees::effective_gas_price(transaction, &rules)
 }
 
@@ -43,12 +53,24 @@ pub async fn max_priority_fee(context: &Context, _: &Params) -> Result<Value, Rp
 
 /// `eth_baseFee`: of the next block.
 pub async fn base_fee(context: &Context, _: &Params) -> Result<Value, RpcError> {
-    Ok(quantity(execution::fees::base_fee(&fee_rules(&context.view()))))
+    Ok(quantity(next_fees(context, &context.view(), None)?.0))
 }
 
-/// `eth_blobBaseFee`.
-pub async fn blob_base_fee(_: &Context, _: &Params) -> Result<Value, RpcError> {
-    Ok(quantity(BLOB_BASE_FEE_WEI))
+/// Base fee and blob base fee of the block after `parent` (of the head where none is given), 0
+/// where it has no such field.
+fn next_fees(context: &Context, view: &View, parent: Option<u64>) -> Result<(u64, u128), RpcError> {
+    let parent = parent.unwrap_or(view.head().number);
+    let (header, _) = view.present_header(parent)?;
+    let rules = rules_at(&context.service, parent.saturating_add(1));
+    let excess_blob_gas = next_excess_blob_gas(&header, &rules);
+    let next = Header { excess_blob_gas, ..Header::default() };
+    let blob_base_fee = blob_base_fee(&next, &rules).unwrap_or_default();
+    Ok((next_base_fee(&header, &rules).unwrap_or_default(), blob_base_fee))
+}
+
+/// `eth_blobBaseFee`: of the next block.
+pub async fn next_blob_base_fee(context: &Context, _: &Params) -> Result<Value, RpcError> {
+    Ok(quantity(next_fees(context, &context.view(), None)?.1))
 }
 
 /// `eth_feeHistory`.
@@ -63,7 +85,9 @@ pub async fn history(context: &Context, params: &Params) -> Result<Value, RpcErr
         RpcError::new(code::SERVER, format!("request beyond head block: head {head}"))
     })?;
     let count = count.min(FEE_HISTORY_BLOCKS_MAX).min(newest + 1);
-    off_thread(move || fee_history(&view, newest + 1 - count, newest, &percentiles)).await
+    let context = context.clone();
+    let oldest = newest + 1 - count;
+    off_thread(move || fee_history(&context, &view, oldest, newest, &percentiles)).await
 }
 
 fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {
@@ -80,33 +104,44 @@ fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {
 
 /// Blocks `oldest` to `newest`; none where `oldest` is beyond `newest`.
 fn fee_history(
+    context: &Context,
     view: &View,
     oldest: u64,
     newest: u64,
     percentiles: &[f64],
 ) -> Result<Value, RpcError> {
     let (mut base_fees, mut ratios, mut rewards) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut blob_fees, mut blob_ratios) = (Vec::new(), Vec::new());
     for number in oldest..=newest {
         let (header, _) = view.present_header(number)?;
         base_fees.push(quantity(header.base_fee_per_gas.unwrap_or_default()));
         // A gas limit of 0 cannot happen; the answer would not be a number.
         ratios.push(header.gas_used as f64 / header.gas_limit.max(1) as f64);
+        blob_fees.push(quantity(view.blob_base_fee(&header).unwrap_or_default()));
+        let blobs_max = rules_at(&context.service, number)
+            .blobs
+            .map_or(0, |blobs| blobs.max_blob_gas_per_block());
+        let blob_gas = header.blob_gas_used.unwrap_or_default();
+        blob_ratios.push(blob_gas as f64 / blobs_max.max(1) as f64);
         if !percentiles.is_empty() {
             rewards.push(block_rewards(view, &header, percentiles)?);
         }
     }
     let next = match view.header(newest + 1)? {
-        Some((header, _)) => header.base_fee_per_gas.unwrap_or_default(),
-        None => execution::fees::base_fee(&fee_rules(view)),
+        Some((header, _)) => (
+            header.base_fee_per_gas.unwrap_or_default(),
+            view.blob_base_fee(&header).unwrap_or_default(),
+        ),
+        None => next_fees(context, view, Some(newest))?,
     };
-    base_fees.push(quantity(next));
-    let blobs = ratios.len();
+    base_fees.push(quantity(next.0));
+    blob_fees.push(quantity(next.1));
     let mut answer = json!({
         "oldestBlock": quantity(oldest),
         "baseFeePerGas": base_fees,
         "gasUsedRatio": ratios,
-        "baseFeePerBlobGas": vec![quantity(BLOB_BASE_FEE_WEI); blobs + 1],
-        "blobGasUsedRatio": vec![0.0; blobs],
+        "baseFeePerBlobGas": blob_fees,
+        "blobGasUsedRatio": blob_ratios,
     });
     if !percentiles.is_empty() {
         answer["reward"] = json!(rewards);
@@ -126,8 +161,7 @@ fn block_rewards(
     }
     let executed = view.executed(header.number)?.ok_or_else(RpcError::unknown_block)?;
     let base_fee = u128::from(header.base_fee_per_gas.unwrap_or_default());
-    let receipts =
-        BlockReceipts { header, hash: executed.block.hash(), receipts: &executed.receipts };
+    let receipts = BlockReceipts::of(&executed, None);
     let mut tips = Vec::with_capacity(executed.receipts.len());
     for index in 0..executed.receipts.len() {
         let price = charged_price(view, header, &decoded(&executed, index)?);

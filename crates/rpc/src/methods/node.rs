@@ -36,8 +36,9 @@ pub async fn sha3(_: &Context, params: &Params) -> Result<Value, RpcError> {
 }
 
 /// `rpc_modules`: the name spaces of the table.
-pub async fn modules(_: &Context, _: &Params) -> Result<Value, RpcError> {
-    let spaces = super::METHODS.iter().filter_map(|method| method.name.split('_').next());
+pub async fn modules(context: &Context, _: &Params) -> Result<Value, RpcError> {
+    let offered = context.service.offered();
+    let spaces = offered.filter_map(|name| name.split('_').next());
     Ok(spaces.map(|space| (space.to_owned(), json!("1.0"))).collect::<Map<_, _>>().into())
 }
 
@@ -89,9 +90,4 @@ pub async fn hashrate(_: &Context, _: &Params) -> Result<Value, RpcError> {
 /// `eth_coinbase`: who receives fees.
 pub async fn coinbase(context: &Context, _: &Params) -> Result<Value, RpcError> {
     Ok(json!(context.service.ledger.genesis().parameters.fee_recipient))
-}
-
-/// `eth_accounts`: the node holds no keys of users.
-pub async fn accounts(_: &Context, _: &Params) -> Result<Value, RpcError> {
-    Ok(json!([]))
 }

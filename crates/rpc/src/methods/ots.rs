@@ -17,7 +17,7 @@ use crate::{
     json_text::{BoundedText, JsonText},
     limits::OTS_PAGE_MAX,
     params::Params,
-    quantity::{Small, data, quantity},
+    quantity::{Hash, Small, data, quantity},
     render,
     reruns::{BlockToRun, TraceTime, traced},
     service::Context,
@@ -135,7 +135,7 @@ pub async fn block_details(context: &Context, params: &Params) -> Result<Value, 
 
 /// `ots_getBlockDetailsByHash`.
 pub async fn block_details_by_hash(context: &Context, params: &Params) -> Result<Value, RpcError> {
-    details(context, BlockId::Hash(params.required(0)?)).await
+    details(context, BlockId::Hash(params.required::<Hash>(0)?.0)).await
 }
 
 async fn details(context: &Context, id: BlockId) -> Result<Value, RpcError> {

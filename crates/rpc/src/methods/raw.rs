@@ -1,12 +1,12 @@
 //! `debug_getRaw…`: blocks, headers, transactions and receipts as Ethereum encodes them.
 
-use alloy_rlp::{Encodable as _, Header as RlpHeader};
 use serde_json::{Value, json};
-use types::Block;
+use types::Receipt;
 
 use super::blocks::off_thread;
 use crate::{
     block_id::BlockId,
+    block_rlp::block_bytes,
     error::{RpcError, code},
     params::Params,
     quantity::data,
@@ -26,41 +26,9 @@ pub async fn block(context: &Context, params: &Params) -> Result<Value, RpcError
     let number = view.known(params.required::<BlockId>(0)?)?;
     off_thread(move || {
         let block = view.block(number)?.ok_or_else(RpcError::unknown_block)?;
-        Ok(data(ethereum_block(&block)))
+        Ok(data(block_bytes(&block)))
     })
     .await
-}
-
-/// Header, transactions, no uncles, no withdrawals (EIP-4895).
-fn ethereum_block(block: &Block) -> Vec<u8> {
-    let transactions: Vec<&[u8]> = block.transactions().iter().map(|bytes| &bytes[..]).collect();
-    // A legacy transaction is a list of its own; typed ones are strings (EIP-2718).
-    let length = |bytes: &&[u8]| match is_list(bytes) {
-        true => bytes.len(),
-        false => bytes.length(),
-    };
-    let transactions_length = transactions.iter().map(length).sum();
-    let list = RlpHeader { list: true, payload_length: transactions_length };
-    let empty = RlpHeader { list: true, payload_length: 0 };
-    let payload_length =
-        block.header().length() + list.length() + transactions_length + 2 * empty.length();
-    let mut out = Vec::with_capacity(payload_length + 9);
-    RlpHeader { list: true, payload_length }.encode(&mut out);
-    block.header().encode(&mut out);
-    list.encode(&mut out);
-    for bytes in transactions {
-        match is_list(bytes) {
-            true => out.extend_from_slice(bytes),
-            false => bytes.encode(&mut out),
-        }
-    }
-    empty.encode(&mut out);
-    empty.encode(&mut out);
-    out
-}
-
-fn is_list(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|first| *first >= 0xc0)
 }
 
 /// `debug_getRawReceipts`: EIP-2718 encodings, in order.
@@ -69,7 +37,13 @@ pub async fn receipts(context: &Context, params: &Params) -> Result<Value, RpcEr
     let number = view.known(params.required::<BlockId>(0)?)?;
     off_thread(move || {
         let executed = view.executed(number)?.ok_or_else(RpcError::unknown_block)?;
-        let encoded = executed.receipts.iter().map(|receipt| data(receipt.encoded()));
+        let encoded = executed.receipts.iter().enumerate().map(|(index, receipt)| {
+            let roots = executed.post_states.as_ref();
+            match roots.and_then(|roots| roots.get(index)) {
+                Some(root) => data(receipt.encoded_with_state(*root)),
+                None => data(Receipt::encoded(receipt)),
+            }
+        });
         Ok(Value::Array(encoded.collect()))
     })
     .await

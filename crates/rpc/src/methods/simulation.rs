@@ -12,6 +12,7 @@ use super::{fees::fee_rules, state::account};
 use crate::{
     block_id::BlockId,
     call_request::CallObject,
+    chain_rules::rules_at,
     error::RpcError,
     params::Params,
     quantity::{data, quantity},
@@ -46,8 +47,20 @@ pub async fn estimate_gas(context: &Context, params: &Params) -> Result<Value, R
 /// `eth_fillTransaction`: the unsigned transaction with nonce, gas and fees filled in, and its
 /// encoding with an empty signature as geth gives it.
 pub async fn fill_transaction(context: &Context, params: &Params) -> Result<Value, RpcError> {
+    let (from, envelope) = filled(context, params.required(0)?).await?;
+    let mut tx = crate::render::transaction(&envelope, from, None);
+    for absent in ["blockHash", "blockNumber", "transactionIndex", "blockTimestamp"] {
+        tx.as_object_mut().and_then(|fields| fields.remove(absent));
+    }
+    Ok(json!({ "raw": data(envelope.encoded_2718()), "tx": tx }))
+}
+
+/// The sender, and the transaction with an empty signature.
+pub async fn filled(
+    context: &Context,
+    object: CallObject,
+) -> Result<(Address, TxEnvelope), RpcError> {
     let view = context.view();
-    let object: CallObject = params.required(0)?;
     let from = object.call.from.unwrap_or_default();
     let nonce = match object.nonce {
         Some(nonce) => nonce,
@@ -55,7 +68,7 @@ pub async fn fill_transaction(context: &Context, params: &Params) -> Result<Valu
     };
     let gas = match object.call.gas {
         Some(gas) => {
-            object.check(context.service.genesis.chain_id)?;
+            object.check(&rules_at(&context.service, view.head().number))?;
             gas
         }
         None => {
@@ -66,12 +79,7 @@ pub async fn fill_transaction(context: &Context, params: &Params) -> Result<Valu
         }
     };
     let filled = Filled { chain_id: context.service.genesis.chain_id, nonce, gas };
-    let envelope = filled.envelope(&view, object);
-    let mut tx = crate::render::transaction(&envelope, from, None);
-    for absent in ["blockHash", "blockNumber", "transactionIndex", "blockTimestamp"] {
-        tx.as_object_mut().and_then(|fields| fields.remove(absent));
-    }
-    Ok(json!({ "raw": data(envelope.encoded_2718()), "tx": tx }))
+    Ok((from, filled.envelope(&view, object)))
 }
 
 async fn next_nonce(context: &Context, view: &View, from: Address) -> Result<u64, RpcError> {

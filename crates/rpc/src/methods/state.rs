@@ -8,7 +8,7 @@ use state::{AccountRecord, StateKey, StateValue};
 
 use crate::{
     block_id::BlockId,
-    error::{RpcError, code},
+    error::RpcError,
     limits::STORAGE_VALUES_MAX,
     params::Params,
     quantity::{Slot, data, quantity},
@@ -121,11 +121,4 @@ pub async fn storage_values(context: &Context, params: &Params) -> Result<Value,
         object.insert(format!("{address:#x}"), json!(words?));
     }
     Ok(Value::Object(object))
-}
-
-/// `eth_getProof`: the state is no Merkle Patricia trie, so there is no such proof.
-pub async fn proof_not_supported(_: &Context, _: &Params) -> Result<Value, RpcError> {
-    let message = "eth_getProof is not supported: the state is not a Merkle Patricia trie; \
-                   use heqi_getStateProof";
-    Err(RpcError::new(code::NOT_SUPPORTED, message))
 }

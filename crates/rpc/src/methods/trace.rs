@@ -16,6 +16,7 @@ use types::Transaction;
 use crate::{
     block_id::BlockId,
     call_request::CallObject,
+    chain_rules::rules_at,
     error::{RpcError, code},
     json_text::{BoundedText, JsonText},
     limits::TRACE_CALLS_MAX,
@@ -181,11 +182,11 @@ pub async fn call_many(context: &Context, params: &Params) -> Result<JsonText, R
     }
     let view = context.view();
     let number = view.known(params.optional::<BlockId>(1)?.unwrap_or_default())?;
-    let chain_id = context.service.genesis.chain_id;
+    let rules = rules_at(&context.service, number);
     let mut tracers = Vec::new();
     let mut objects = Vec::new();
     for (object, types) in wire {
-        object.check(chain_id)?;
+        object.check(&rules)?;
         tracers.push(wanted(types));
         objects.push(object);
     }
@@ -216,6 +217,7 @@ pub async fn raw_transaction(context: &Context, params: &Params) -> Result<JsonT
         max_priority_fee_per_gas: envelope.max_priority_fee_per_gas(),
         access_list: envelope.access_list().cloned(),
         authorization_list: envelope.authorization_list().unwrap_or_default().to_vec(),
+        ..CallRequest::default()
     };
     let chain_id = envelope.chain_id();
     let object = CallObject { call, nonce: None, kind: None, chain_id };

@@ -13,7 +13,7 @@ use crate::{
     error::{RpcError, code},
     json_text::JsonText,
     params::Params,
-    quantity::{Small, data},
+    quantity::{Hash, Small, data},
     render,
     service::Context,
     view::{Executed, View},
@@ -21,7 +21,7 @@ use crate::{
 
 /// `eth_getTransactionByHash`: final, or waiting in this node's pool.
 pub async fn by_hash(context: &Context, params: &Params) -> Result<Value, RpcError> {
-    let hash = params.required(0)?;
+    let Hash(hash) = params.required(0)?;
     // The pool first: a transaction that becomes final in between is then found in the chain.
     let pending = pending_transaction(context, hash);
     match find(&context.view(), hash)? {
@@ -52,7 +52,8 @@ fn find(view: &View, hash: B256) -> Result<Option<(View, Executed, usize)>, RpcE
 
 /// `eth_getTransactionReceipt`: null until final.
 pub async fn receipt(context: &Context, params: &Params) -> Result<JsonText, RpcError> {
-    let receipt = receipt_of(&context.view(), params.required(0)?)?;
+    let Hash(hash) = params.required(0)?;
+    let receipt = receipt_of(&context.view(), hash)?;
     Ok(receipt.unwrap_or_else(|| Value::Null.into()))
 }
 
@@ -71,7 +72,7 @@ pub async fn by_number_and_index(context: &Context, params: &Params) -> Result<V
 
 /// `eth_getTransactionByBlockHashAndIndex`.
 pub async fn by_hash_and_index(context: &Context, params: &Params) -> Result<Value, RpcError> {
-    let id = BlockId::Hash(params.required(0)?);
+    let id = BlockId::Hash(params.required::<Hash>(0)?.0);
     at(context, id, params.required(1)?, transaction_object)
 }
 
@@ -86,7 +87,7 @@ pub async fn raw_by_number_and_index(
 
 /// `eth_getRawTransactionByBlockHashAndIndex`.
 pub async fn raw_by_hash_and_index(context: &Context, params: &Params) -> Result<Value, RpcError> {
-    let id = BlockId::Hash(params.required(0)?);
+    let id = BlockId::Hash(params.required::<Hash>(0)?.0);
     at(context, id, params.required(1)?, raw)
 }
 
@@ -115,7 +116,7 @@ fn raw(_: &View, executed: &Executed, index: usize) -> Result<Value, RpcError> {
 
 /// `eth_getRawTransactionByHash`: final, or waiting in this node's pool; null where unknown.
 pub async fn raw_by_hash(context: &Context, params: &Params) -> Result<Value, RpcError> {
-    let hash = params.required(0)?;
+    let Hash(hash) = params.required(0)?;
     let pending = context.service.ledger.pool().get(&hash);
     match find(&context.view(), hash)? {
         Some((view, executed, index)) => raw(&view, &executed, index),
@@ -134,7 +135,7 @@ async fn submit(context: &Context, params: &Params) -> Result<B256, RpcError> {
 }
 
 /// Texts are the pool's, which are geth's.
-fn refused(refusal: Refusal) -> RpcError {
+pub fn refused(refusal: Refusal) -> RpcError {
     match &refusal {
         Refusal::State(_) => RpcError::internal(refusal),
         Refusal::Dropped(reason) => RpcError::new(code::REFUSED, refusal.to_string())

@@ -1,17 +1,22 @@
-//! Headers and blocks. Every field that an Ethereum client may look for is always present;
-//! `totalDifficulty` was removed from the specification and is not.
+//! Headers and blocks. On a ledger every field that an Ethereum client may look for is present;
+//! what a header of Ethereum's older forks lacks, its JSON lacks too. `totalDifficulty` was removed
+//! from the specification and is not there.
 
+use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::B256;
-use alloy_rlp::Encodable as _;
+use ledger_api::ChainBlock;
 use serde_json::{Value, json};
-use types::{Block, Extension, Header};
+use types::{Extension, Header};
 
 use super::to_value;
-use crate::quantity::{data, quantity};
+use crate::{
+    block_rlp::block_bytes,
+    quantity::{data, quantity},
+};
 
-/// All header fields, and the block time in milliseconds from the extension.
-pub fn header(header: &Header, extension: &Extension, hash: B256) -> Value {
-    json!({
+/// All header fields, and the block time in milliseconds where there is an extension.
+pub fn header(header: &Header, extension: Option<&Extension>, hash: B256) -> Value {
+    let mut value = json!({
         "hash": hash,
         "parentHash": header.parent_hash,
         "sha3Uncles": header.ommers_hash,
@@ -25,25 +30,52 @@ pub fn header(header: &Header, extension: &Extension, hash: B256) -> Value {
         "gasLimit": quantity(header.gas_limit),
         "gasUsed": quantity(header.gas_used),
         "timestamp": quantity(header.timestamp),
-        "timestampMillis": quantity(extension.time_ms),
         "extraData": data(&header.extra_data),
         "mixHash": header.mix_hash,
         "nonce": header.nonce,
-        "baseFeePerGas": quantity(header.base_fee_per_gas.unwrap_or_default()),
-        "withdrawalsRoot": header.withdrawals_root,
-        "blobGasUsed": quantity(header.blob_gas_used.unwrap_or_default()),
-        "excessBlobGas": quantity(header.excess_blob_gas.unwrap_or_default()),
-        "parentBeaconBlockRoot": header.parent_beacon_block_root,
-        "requestsHash": header.requests_hash,
-    })
+    });
+    let optional = [
+        ("timestampMillis", extension.map(|extension| quantity(extension.time_ms))),
+        ("baseFeePerGas", header.base_fee_per_gas.map(quantity)),
+        ("withdrawalsRoot", header.withdrawals_root.map(to_value)),
+        ("blobGasUsed", header.blob_gas_used.map(quantity)),
+        ("excessBlobGas", header.excess_blob_gas.map(quantity)),
+        ("parentBeaconBlockRoot", header.parent_beacon_block_root.map(to_value)),
+        ("requestsHash", header.requests_hash.map(to_value)),
+    ];
+    for (name, field) in optional {
+        if let Some(field) = field {
+            value[name] = field;
+        }
+    }
+    value
 }
 
 /// A block with `transactions` already rendered as hashes or objects.
-pub fn block(block: &Block, transactions: Vec<Value>) -> Value {
-    let mut value = header(block.header(), block.extension(), block.hash());
-    value["size"] = quantity(block.length());
-    value["transactions"] = Value::Array(transactions);
-    value["uncles"] = json!([]);
-    value["withdrawals"] = json!([]);
-    value
+pub fn block(block: &ChainBlock, transactions: Vec<Value>) -> Value {
+    let size = match block {
+        // The whole of it, with the extension.
+        ChainBlock::Own(own) => alloy_rlp::Encodable::length(&**own),
+        ChainBlock::Ethereum(_) => block_bytes(block).len(),
+    };
+    let ommers = block.ommers().iter().map(|ommer| ommer.hash_slow()).collect();
+    let value = header(block.header(), block.extension(), block.hash());
+    block_parts(value, size, transactions, ommers, block.withdrawals())
+}
+
+/// A rendered header with the rest of its block; `size` in bytes.
+pub fn block_parts(
+    mut header: Value,
+    size: usize,
+    transactions: Vec<Value>,
+    ommers: Vec<B256>,
+    withdrawals: Option<&[Withdrawal]>,
+) -> Value {
+    header["size"] = quantity(size);
+    header["transactions"] = Value::Array(transactions);
+    header["uncles"] = json!(ommers);
+    if let Some(withdrawals) = withdrawals {
+        header["withdrawals"] = to_value(withdrawals);
+    }
+    header
 }

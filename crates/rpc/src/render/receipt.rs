@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use types::{Header, Receipt};
 
 use super::{log, wire::Quantity};
+use crate::view::Executed;
 
 /// The receipts of one block, with what is needed to show one of them.
 pub struct BlockReceipts<'a> {
@@ -16,6 +17,23 @@ pub struct BlockReceipts<'a> {
     pub hash: B256,
     /// All receipts of the block, in order.
     pub receipts: &'a [Receipt],
+    /// State roots in place of their status.
+    pub post_states: Option<&'a [B256]>,
+    /// Wei per gas of blobs in the block.
+    pub blob_base_fee: Option<u128>,
+}
+
+impl<'a> BlockReceipts<'a> {
+    /// Of an executed block. The price of blobs is shown in receipts of transactions with blobs.
+    pub fn of(executed: &'a Executed, blob_base_fee: Option<u128>) -> Self {
+        Self {
+            header: executed.block.header(),
+            hash: executed.block.hash(),
+            receipts: &executed.receipts,
+            post_states: executed.post_states.as_ref().map(|roots| roots.as_slice()),
+            blob_base_fee,
+        }
+    }
 }
 
 impl BlockReceipts<'_> {
@@ -52,7 +70,11 @@ impl BlockReceipts<'_> {
 #[serde(rename_all = "camelCase")]
 pub struct ReceiptObject {
     r#type: Quantity<u8>,
-    status: Quantity<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Quantity<u8>>,
+    /// State root after the transaction: Ethereum's receipts before Byzantium.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<B256>,
     transaction_hash: B256,
     transaction_index: Quantity<usize>,
     block_hash: B256,
@@ -63,6 +85,10 @@ pub struct ReceiptObject {
     gas_used: Quantity<u64>,
     cumulative_gas_used: Quantity<u64>,
     effective_gas_price: Quantity<u128>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blob_gas_used: Option<Quantity<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blob_gas_price: Option<Quantity<u128>>,
     #[serde(serialize_with = "as_objects")]
     logs: Vec<LogEntry>,
     logs_bloom: Bloom,
@@ -78,9 +104,12 @@ pub fn receipt(
 ) -> ReceiptObject {
     let receipt = &block.receipts[index];
     let hash = *transaction.tx_hash();
+    let root = block.post_states.and_then(|roots| roots.get(index)).copied();
+    let blob_gas_used = transaction.blob_gas_used();
     ReceiptObject {
         r#type: Quantity(receipt.transaction_type),
-        status: Quantity(u8::from(receipt.success)),
+        status: root.is_none().then(|| Quantity(u8::from(receipt.success))),
+        root,
         transaction_hash: hash,
         transaction_index: Quantity(index),
         block_hash: block.hash,
@@ -91,6 +120,8 @@ pub fn receipt(
         gas_used: Quantity(block.gas_used(index)),
         cumulative_gas_used: Quantity(receipt.cumulative_gas_used),
         effective_gas_price: Quantity(price),
+        blob_gas_used: blob_gas_used.map(Quantity),
+        blob_gas_price: blob_gas_used.and(block.blob_base_fee).map(Quantity),
         logs: block.logs(index, hash, block.logs_before(index)),
         logs_bloom: receipt.bloom(),
     }

@@ -585,6 +585,25 @@ async fn behaviour_12_http() {
 }
 
 #[tokio::test]
+async fn behaviour_12_callers_use_weight_and_see_what_is_left() {
+    let server = Server::with(FeeMode::Free, |config| config.caller_weight_per_second = 1).await;
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_chainId" });
+    let first = server.post(call.to_string()).await;
+    assert_eq!(first.status, 200);
+    assert!(first.head.contains("ratelimit-policy: \"caller\";q=10;w=10"), "{}", first.head);
+    assert!(first.head.contains("ratelimit: \"caller\";r=9;t=1"), "{}", first.head);
+    let batch = Value::from(vec![call.clone(); 9]).to_string();
+    assert_eq!(server.post(&batch).await.status, 200, "each item counts");
+    let refused = server.post(&batch).await;
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (429, &json!(-32005)));
+    let wait = refused.head.split("retry-after: ").nth(1).unwrap();
+    let wait: u64 = wait.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+    assert!((7..=9).contains(&wait), "{}", refused.head);
+    let unlimited = Server::start().await.post(call.to_string()).await;
+    assert!(!unlimited.head.contains("ratelimit"), "{}", unlimited.head);
+}
+
+#[tokio::test]
 async fn behaviour_14_empty_blocks_count_as_confirmations() {
     let server = Server::start().await;
     let filter = server.ok("eth_newBlockFilter", json!([])).await;

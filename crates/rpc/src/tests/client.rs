@@ -127,7 +127,7 @@ impl Server {
         Self::serve(TestLedger::start_with(genesis, options).await, RpcConfig::default()).await
     }
 
-    async fn serve(ledger: Arc<TestLedger>, config: RpcConfig) -> Self {
+    pub async fn serve(ledger: Arc<TestLedger>, config: RpcConfig) -> Self {
         let mut registry = Registry::default();
         let metrics = RpcMetrics::register(&mut registry);
         let (stop, stopping) = watch::channel(false);

@@ -31,10 +31,12 @@ impl Language {
             (Self::English, Tier::Core) => "core",
             (Self::English, Tier::Modern) => "modern",
             (Self::English, Tier::Trace) => "trace",
+            (Self::English, Tier::Development) => "dev",
             (Self::English, Tier::Own) => "own",
             (Self::Chinese, Tier::Core) => "核心",
             (Self::Chinese, Tier::Modern) => "现代",
             (Self::Chinese, Tier::Trace) => "跟踪",
+            (Self::Chinese, Tier::Development) => "开发",
             (Self::Chinese, Tier::Own) => "自有",
         }
     }

@@ -179,6 +179,8 @@ impl TestLedger {
             prev_randao: keccak256(parent.hash),
             parent_hash: parent.hash,
             parent_beacon_block_root: B256::ZERO,
+            difficulty: U256::ZERO,
+            blob_base_fee: execution::BLOB_BASE_FEE_MIN,
         };
         let rules = execution::rules(&self.genesis, environment.number);
         let mode = Mode::Build(BuildLimits::default());

@@ -19,11 +19,15 @@ pub const NOTES: &[(&str, &str, &str)] = &[
     ),
     ("eth_mining eth_hashrate", "fixed: `false`, `0x0`", "固定为 `false`、`0x0`"),
     ("eth_coinbase", "the ledger's fee recipient", "账本的费用接收账户"),
-    ("eth_accounts", "always `[]`: nodes hold no keys of users", "始终为 `[]`：节点不保管用户密钥"),
+    (
+        "eth_accounts",
+        "`[]`: nodes hold no keys of users; development ledgers name theirs",
+        "`[]`：节点不保管用户密钥；开发账本列出自己的账户",
+    ),
     (
         "eth_config",
-        "EIP-7910; one configuration from block 0 on",
-        "EIP-7910；自区块 0 起只有一套配置",
+        "EIP-7910; configurations begin at heights (`activationBlock`)",
+        "EIP-7910；配置按高度生效（`activationBlock`）",
     ),
     (
         "eth_capabilities",
@@ -70,8 +74,8 @@ pub const NOTES: &[(&str, &str, &str)] = &[
     ),
     (
         "eth_getProof",
-        "always -32004: use `heqi_getStateProof`",
-        "始终为 -32004：请用 `heqi_getStateProof`",
+        "where the state is a Merkle Patricia trie (development ledgers can have one), at most 1,024 slots; else -32004: use `heqi_getStateProof`",
+        "仅当状态是默克尔帕特里夏树时可用（开发账本可以选用），最多 1,024 个槽；否则为 -32004：请用 `heqi_getStateProof`",
     ),
     (
         "eth_call",
@@ -89,13 +93,22 @@ pub const NOTES: &[(&str, &str, &str)] = &[
         "parameters as `eth_call`; repeated until the list settles",
         "参数同 `eth_call`；重复执行直到列表不再变化",
     ),
+    (
+        "eth_simulateV1",
+        "blocks with calls on top of a block; section 9",
+        "在某区块之上模拟含调用的区块；第 9 节",
+    ),
     ("eth_gasPrice eth_maxPriorityFeePerGas", "section 3", "第 3 节"),
     (
         "eth_feeHistory",
         "at most 1,024 blocks and 100 percentiles",
         "最多 1,024 个区块、100 个百分位",
     ),
-    ("eth_baseFee eth_blobBaseFee", "`eth_blobBaseFee` is `0x1`", "`eth_blobBaseFee` 为 `0x1`"),
+    (
+        "eth_baseFee eth_blobBaseFee",
+        "of the next block; `eth_blobBaseFee` is `0x1`",
+        "下一区块的；`eth_blobBaseFee` 为 `0x1`",
+    ),
     ("eth_getLogs", "", ""),
     ("eth_newFilter eth_newBlockFilter eth_newPendingTransactionFilter", "", ""),
     ("eth_getFilterChanges eth_getFilterLogs eth_uninstallFilter", "", ""),
@@ -181,6 +194,11 @@ pub const NOTES: &[(&str, &str, &str)] = &[
         "始终为 -32004：没有按地址的索引",
     ),
     ("erigon_getHeaderByNumber", "as `eth_getHeaderByNumber`", "同 `eth_getHeaderByNumber`"),
+    (
+        "eth_sendTransaction eth_sign personal_sign evm_mine hardhat_mine anvil_mine evm_setAutomine anvil_setAutoMine hardhat_getAutomine anvil_getAutomine evm_setIntervalMining anvil_setIntervalMining anvil_getIntervalMining evm_increaseTime anvil_increaseTime evm_setTime anvil_setTime evm_setNextBlockTimestamp anvil_setNextBlockTimestamp anvil_setBlockTimestampInterval anvil_removeBlockTimestampInterval evm_setBlockGasLimit anvil_setBlockGasLimit hardhat_setNextBlockBaseFeePerGas anvil_setNextBlockBaseFeePerGas hardhat_setCoinbase anvil_setCoinbase hardhat_setPrevRandao anvil_setPrevRandao hardhat_setBalance anvil_setBalance hardhat_setNonce anvil_setNonce hardhat_setCode anvil_setCode hardhat_setStorageAt anvil_setStorageAt evm_snapshot anvil_snapshot evm_revert anvil_revert hardhat_reset anvil_reset anvil_dumpState anvil_loadState hardhat_impersonateAccount anvil_impersonateAccount hardhat_stopImpersonatingAccount anvil_stopImpersonatingAccount anvil_autoImpersonateAccount hardhat_dropTransaction anvil_dropTransaction anvil_dropAllTransactions anvil_removePoolTransactions hardhat_metadata anvil_metadata anvil_nodeInfo",
+        "on development ledgers only, [dev-mode.md](dev-mode.md)",
+        "仅限开发账本，见 [dev-mode.md](dev-mode.md)",
+    ),
     ("heqi_getFinalityProof heqi_getStateProof", "section 6", "第 6 节"),
     (
         "heqi_getValidators heqi_consensusState heqi_evidence heqi_getSnapshotPart",

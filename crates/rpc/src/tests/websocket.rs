@@ -217,3 +217,22 @@ async fn a_waiting_call_does_not_hold_up_the_others() {
     assert_eq!((&receipt["id"], &receipt["result"]["status"]), (&json!(7), &json!("0x1")));
     assert_ne!(receipt["result"]["transactionHash"], json!(B256::ZERO));
 }
+
+#[tokio::test]
+async fn messages_count_for_their_caller() {
+    let server = Server::with(FeeMode::Free, |config| config.caller_weight_per_second = 1).await;
+    let mut socket = connect(server.address).await;
+    let mut refused = Value::Null;
+    for id in 0..20 {
+        send(&mut socket, id, "eth_chainId", json!([])).await;
+        let answer = receive(&mut socket).await;
+        if answer["error"].is_object() {
+            refused = answer;
+            break;
+        }
+    }
+    assert_eq!(
+        (&refused["error"]["code"], refused["id"].as_u64() >= Some(10)),
+        (&json!(-32005), true)
+    );
+}

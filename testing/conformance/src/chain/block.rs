@@ -29,6 +29,8 @@ pub struct ImportedBlock {
     pub senders: Vec<Address>,
     /// One for each transaction.
     pub receipts: Vec<ReceiptEnvelope>,
+    /// Whether each transaction succeeded, which receipts before Byzantium do not tell.
+    pub successes: Vec<bool>,
     /// Requests to the consensus layer; `None` before Prague.
     pub requests: Option<Requests>,
     /// Sum of the difficulties up to and including this block.
@@ -57,6 +59,7 @@ pub(super) struct Ground<'a> {
 pub(super) struct Executed {
     pub(super) senders: Vec<Address>,
     pub(super) receipts: Vec<ReceiptEnvelope>,
+    pub(super) successes: Vec<bool>,
     pub(super) requests: Option<Requests>,
     pub(super) state: MptState,
 }
@@ -72,13 +75,14 @@ pub(super) fn execute(block: &Block<TxEnvelope>, ground: &Ground<'_>) -> Result<
     );
     let mut machine = frame.machine(ground.state);
     requests::begin(&mut machine, &frame, header)?;
-    let (senders, receipts) = execute_transactions(block, ground, &frame, &mut machine)?;
+    let Ran { senders, receipts, successes } =
+        execute_transactions(block, ground, &frame, &mut machine)?;
     let mut state = ground.state.clone();
     state.apply(&machine.diff())?;
     issuance::reward(&mut state, frame.rules.spec, header, &block.body.ommers)?;
     issuance::withdraw(&mut state, block.body.withdrawals.as_deref().unwrap_or(&Vec::new()))?;
     let requests = requests::end(&mut state, &frame, ground.deposit_contract, &receipts)?;
-    let executed = Executed { senders, receipts, requests, state };
+    let executed = Executed { senders, receipts, successes, requests, state };
     check_body(block)?;
     check_result(header, &executed)?;
     Ok(executed)
@@ -102,14 +106,21 @@ fn environment(header: &Header, schedule: &Schedule) -> BlockEnv {
     environment
 }
 
+/// What the transactions came to.
+#[derive(Default)]
+struct Ran {
+    senders: Vec<Address>,
+    receipts: Vec<ReceiptEnvelope>,
+    successes: Vec<bool>,
+}
+
 fn execute_transactions(
     block: &Block<TxEnvelope>,
     ground: &Ground<'_>,
     frame: &Frame,
     machine: &mut Machine<'_>,
-) -> Result<(Vec<Address>, Vec<ReceiptEnvelope>)> {
-    let mut senders = Vec::new();
-    let mut receipts: Vec<ReceiptEnvelope> = Vec::new();
+) -> Result<Ran> {
+    let Ran { mut senders, mut receipts, mut successes } = Ran::default();
     let mut cumulative_gas_used = 0u64;
     for (index, transaction) in block.body.transactions.iter().enumerate() {
         let sender = body::sender(transaction, ground.schedule)
@@ -133,8 +144,9 @@ fn execute_transactions(
         let receipt = Receipt { status, cumulative_gas_used, logs: outcome.logs };
         receipts.push(ReceiptEnvelope::from_typed(transaction.tx_type(), receipt));
         senders.push(sender);
+        successes.push(outcome.success);
     }
-    Ok((senders, receipts))
+    Ok(Ran { senders, receipts, successes })
 }
 
 /// Old receipts carry the state root after their transaction.

@@ -41,7 +41,8 @@ pub(super) fn withdraw(state: &mut MptState, withdrawals: &[Withdrawal]) -> Resu
     Ok(())
 }
 
-fn block_reward(spec: SpecId) -> Option<U256> {
+/// Wei for the beneficiary of a block; `None` after the merge.
+pub fn block_reward(spec: SpecId) -> Option<U256> {
     let ether = if spec.is_enabled_in(SpecId::MERGE) {
         return None;
     } else if spec.is_enabled_in(SpecId::PETERSBURG) {

@@ -18,5 +18,6 @@ mod source;
 pub use block::ImportedBlock;
 pub use genesis::Genesis;
 pub use import::{Chain, import};
+pub use issuance::block_reward;
 pub use schedule::{ForkConfiguration, Position, Schedule};
 pub use source::Source;

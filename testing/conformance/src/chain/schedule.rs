@@ -1,6 +1,6 @@
 //! Which rules a block runs under.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_eips::{
     eip7594::MAX_BLOBS_PER_TX_FUSAKA,
@@ -29,6 +29,10 @@ pub struct ForkConfiguration {
     istanbul_block: Option<u64>,
     berlin_block: Option<u64>,
     london_block: Option<u64>,
+    muir_glacier_block: Option<u64>,
+    arrow_glacier_block: Option<u64>,
+    gray_glacier_block: Option<u64>,
+    merge_netsplit_block: Option<u64>,
     terminal_total_difficulty: Option<U256>,
     shanghai_time: Option<u64>,
     cancun_time: Option<u64>,
@@ -105,6 +109,45 @@ impl ForkConfiguration {
         .into_iter()
         .find_map(|(begun, spec)| begun.then_some(spec))
         .unwrap_or(SpecId::FRONTIER)
+    }
+
+    /// When the fork at `timestamp` began, and the numbers and times at which all forks up to it
+    /// did, each once and in order (EIP-2124).
+    pub fn forks_passed(&self, timestamp: u64) -> (u64, Vec<u64>) {
+        let by_number: BTreeSet<u64> = [
+            self.homestead_block,
+            self.eip150_block,
+            self.eip155_block,
+            self.eip158_block,
+            self.byzantium_block,
+            self.constantinople_block,
+            self.petersburg_block,
+            self.istanbul_block,
+            self.muir_glacier_block,
+            self.berlin_block,
+            self.london_block,
+            self.arrow_glacier_block,
+            self.gray_glacier_block,
+            self.merge_netsplit_block,
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|number| *number > 0)
+        .collect();
+        let by_time: BTreeSet<u64> = [
+            self.shanghai_time,
+            self.cancun_time,
+            self.prague_time,
+            self.osaka_time,
+            self.bpo1_time,
+            self.bpo2_time,
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|time| *time <= timestamp)
+        .collect();
+        let began = by_time.last().copied().unwrap_or(0);
+        (began, by_number.into_iter().chain(by_time).collect())
     }
 
     fn is_first_constantinople(&self, number: u64) -> bool {

@@ -9,3 +9,4 @@ pub mod fixture;
 mod history;
 mod logs;
 mod retention;
+mod rewind;

@@ -3,6 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use alloy_eips::{
+    eip7002::{WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, WITHDRAWAL_REQUEST_TYPE},
+    eip7251::{CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_TYPE},
+};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_sol_types::SolCall as _;
 use crypto::check_validator_key;
@@ -72,6 +76,14 @@ pub(super) fn begin(
         Some(genesis) => genesis_operations(genesis, rules)?,
         None => Vec::new(),
     };
+    operations.extend(ledger_calls(rules, environment));
+    operations.reverse();
+    Ok(operations)
+}
+
+/// The calls of every block before its transactions, in order.
+fn ledger_calls(rules: &ChainRules, environment: &BlockEnvironment) -> Vec<SystemOperation> {
+    let mut operations = Vec::new();
     if rules.frame.history_call {
         let data = environment.parent_hash.0.into();
         operations.push(SystemOperation::call(
@@ -90,8 +102,66 @@ pub(super) fn begin(
             SYSTEM_CALL_GAS,
         ));
     }
-    operations.reverse();
-    Ok(operations)
+    operations
+}
+
+/// A call that the ledger makes itself around the transactions of a block.
+#[derive(Clone, Debug)]
+pub(crate) struct SystemCall {
+    /// For people.
+    pub(crate) name: String,
+    /// What runs.
+    pub(crate) transaction: TxEnv,
+    /// Type of the requests that it returns (EIP-7685), where it does.
+    pub(crate) request_type: Option<u8>,
+}
+
+impl SystemOperation {
+    fn system_call(self) -> Option<SystemCall> {
+        let Work::Run { from, kind, data, gas } = self.work else {
+            return None;
+        };
+        let transaction = system_transaction(from, kind, data, gas);
+        Some(SystemCall { name: self.name, transaction, request_type: None })
+    }
+}
+
+/// The calls before the transactions of a block that does not apply a genesis file.
+pub(crate) fn system_calls_before(
+    rules: &ChainRules,
+    environment: &BlockEnvironment,
+) -> Vec<SystemCall> {
+    ledger_calls(rules, environment).into_iter().filter_map(SystemOperation::system_call).collect()
+}
+
+/// The calls after the transactions.
+pub(crate) fn system_calls_after(
+    rules: &ChainRules,
+    environment: &BlockEnvironment,
+) -> Vec<SystemCall> {
+    let operations = end(rules, environment).into_iter().rev();
+    let mut calls: Vec<SystemCall> = operations.filter_map(SystemOperation::system_call).collect();
+    if rules.frame.request_calls {
+        let requests = [
+            (WITHDRAWAL_REQUEST_TYPE, WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS),
+            (CONSOLIDATION_REQUEST_TYPE, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS),
+        ];
+        calls.extend(requests.map(|(kind, contract)| SystemCall {
+            name: format!("requests of type {kind} (EIP-7685)"),
+            transaction: system_transaction(
+                SYSTEM_ADDRESS,
+                TxKind::Call(contract),
+                Bytes::new(),
+                SYSTEM_CALL_GAS,
+            ),
+            request_type: Some(kind),
+        }));
+    }
+    calls
+}
+
+fn system_transaction(from: Address, kind: TxKind, data: Bytes, gas: u64) -> TxEnv {
+    TxEnv { caller: from, kind, data, gas_limit: gas, gas_price: 0, ..TxEnv::default() }
 }
 
 /// Operations after the transactions, last one first.
@@ -271,14 +341,7 @@ impl BlockExecutor {
                 }
             }
             Work::Run { from, kind, data, gas } => {
-                let transaction = TxEnv {
-                    caller: *from,
-                    kind: *kind,
-                    data: data.clone(),
-                    gas_limit: *gas,
-                    gas_price: 0,
-                    ..TxEnv::default()
-                };
+                let transaction = system_transaction(*from, *kind, data.clone(), *gas);
                 self.run_system(transaction)?.map_err(failed)
             }
         }

@@ -128,7 +128,7 @@ impl<R: BlockingReader> Replay<R> {
     }
 
     fn payment(&self) -> Payment {
-        Payment::Block { base_fee_burnt: self.executor.rules.base_fee_burnt }
+        self.executor.rules.payment()
     }
 
     fn take_next(&mut self) -> Result<Arc<Transaction>, TraceError> {

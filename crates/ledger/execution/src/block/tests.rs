@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod activations;
 mod contracts;
 mod fees;
 mod genesis;

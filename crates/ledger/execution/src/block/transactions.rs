@@ -18,7 +18,7 @@ use super::{
     outcome::FAILURE_OUTPUT_BYTES_MAX,
 };
 use crate::{
-    AccessPatterns, BlockState, InvalidTransaction, LedgerEvm, Missing, Payment, TransactionRules,
+    AccessPatterns, BlockState, InvalidTransaction, LedgerEvm, Missing, TransactionRules,
     ValueSource, check_transaction, effective_gas_price, environment::transaction_env, halt,
     validate::refused_by_evm,
 };
@@ -293,7 +293,7 @@ impl Run<'_, '_, '_> {
     }
 
     pub(super) fn run(&mut self, transaction: &Transaction) -> Ran {
-        let payment = Payment::Block { base_fee_burnt: self.rules.base_fee_burnt };
+        let payment = self.rules.payment();
         let result = self.evm.transact(transaction_env(transaction, self.rules), payment)?;
         Ok((result, self.evm.take_changes()))
     }

@@ -8,13 +8,16 @@ use revm::{
     Database,
     context::{BlockEnv, ContextTr, TxEnv},
     context_interface::{
-        Block as _, JournalTr, Transaction as _,
+        Block as _, Cfg as _, JournalTr, Transaction as _,
         journaled_state::account::JournaledAccountTr,
         result::{EVMError, HaltReason},
     },
     handler::{
         EthFrame, EvmTr, FrameResult, Handler, post_execution,
-        pre_execution::{calculate_caller_fee, validate_against_state_and_deduct_caller},
+        pre_execution::{
+            calculate_caller_fee, validate_account_nonce_and_code,
+            validate_against_state_and_deduct_caller,
+        },
         validation,
     },
     interpreter::{InitialAndFloorGas, interpreter::EthInterpreter},
@@ -70,8 +73,8 @@ impl Payment {
         context: &mut EvmContext<DB>,
     ) -> Result<(), EVMError<DB::Error>> {
         match self {
-            Self::Block { .. } => validation::validate_env(context),
-            Self::Call => Ok(()),
+            Self::Block { .. } | Self::AnySender => validation::validate_env(context),
+            Self::Call | Self::Simulated { .. } => Ok(()),
         }
     }
 
@@ -81,7 +84,8 @@ impl Payment {
     ) -> Result<(), EVMError<DB::Error>> {
         match self {
             Self::Block { .. } => validate_against_state_and_deduct_caller(context),
-            Self::Call => deduct_caller(context),
+            Self::AnySender => deduct_any_sender(context),
+            Self::Call | Self::Simulated { .. } => deduct_caller(context),
         }
     }
 
@@ -90,7 +94,11 @@ impl Payment {
         context: &mut EvmContext<DB>,
         result: &mut FrameResult,
     ) -> Result<(), EVMError<DB::Error>> {
-        if self == (Self::Block { base_fee_burnt: true }) {
+        let burnt = match self {
+            Self::Block { base_fee_burnt } | Self::Simulated { base_fee_burnt } => base_fee_burnt,
+            Self::AnySender | Self::Call => false,
+        };
+        if burnt {
             return post_execution::reward_beneficiary(context, result.gas()).map_err(From::from);
         }
         let price = effective_price(context.tx(), context.block());
@@ -110,14 +118,31 @@ fn effective_price(transaction: &TxEnv, block: &BlockEnv) -> u128 {
     transaction.effective_gas_price(u128::from(block.basefee()))
 }
 
+/// As revm's own, without EIP-3607's question whether the sender has code.
+fn deduct_any_sender<DB: Database>(
+    context: &mut EvmContext<DB>,
+) -> Result<(), EVMError<DB::Error>> {
+    let (block, tx, cfg, journal, _, _) = context.all_mut();
+    let mut caller = journal.load_account_with_code_mut(tx.caller())?.data;
+    let ignores_nonces = cfg.is_nonce_check_disabled();
+    validate_account_nonce_and_code(&caller.account().info, tx.nonce(), true, ignores_nonces)?;
+    let balance = calculate_caller_fee(*caller.balance(), tx, block, cfg)?;
+    caller.set_balance(balance);
+    if tx.kind().is_call() {
+        caller.bump_nonce();
+    }
+    Ok(())
+}
+
 /// Value and offered fees must be owned; nothing else about the sender matters in a call.
 fn deduct_caller<DB: Database>(context: &mut EvmContext<DB>) -> Result<(), EVMError<DB::Error>> {
     let (block, tx, cfg, journal, _, _) = context.all_mut();
     let mut caller = journal.load_account_with_code_mut(tx.caller())?.data;
     let balance = calculate_caller_fee(*caller.balance(), tx, block, cfg)?;
     caller.set_balance(balance);
-    if tx.kind().is_call() {
-        caller.bump_nonce();
+    if tx.kind().is_call() && !caller.bump_nonce() {
+        // As geth, which lets the largest nonce be followed by the smallest in simulations.
+        caller.set_nonce(0);
     }
     Ok(())
 }

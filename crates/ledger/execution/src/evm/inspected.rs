@@ -8,7 +8,7 @@ use revm::{
         result::{EVMError, ExecutionResult},
     },
     handler::{
-        EthFrame, EthPrecompiles, EvmTr, FrameInitOrResult, FrameTr,
+        EthFrame, EvmTr, FrameInitOrResult, FrameTr,
         evm::{ContextDbError, FrameInitResult},
         instructions::EthInstructions,
     },
@@ -16,7 +16,7 @@ use revm::{
     interpreter::interpreter::EthInterpreter,
 };
 
-use super::{EvmContext, LedgerEvm, Payment, handler::LedgerHandler};
+use super::{EvmContext, LedgerEvm, LedgerPrecompiles, Payment, handler::LedgerHandler};
 
 /// An EVM and who looks on.
 struct InspectedEvm<'e, 'a, DB: Database, I> {
@@ -47,6 +47,10 @@ impl<DB: Database> LedgerEvm<'_, DB> {
         I: Inspector<EvmContext<DB>>,
     {
         self.inner.ctx.chain.clear();
+        if matches!(payment, Payment::Simulated { .. }) {
+            // As geth: the cap of EIP-7825 is for transactions that somebody signed.
+            self.inner.ctx.cfg.tx_gas_limit_cap = Some(u64::MAX);
+        }
         self.inner.ctx.set_tx(transaction);
         let mut inspected = InspectedEvm { evm: self, inspector };
         let result = LedgerHandler::new(payment).inspect_run(&mut inspected);
@@ -59,7 +63,7 @@ impl<DB: Database> LedgerEvm<'_, DB> {
 impl<'a, DB: Database, I> EvmTr for InspectedEvm<'_, 'a, DB, I> {
     type Context = EvmContext<DB>;
     type Instructions = EthInstructions<EthInterpreter, EvmContext<DB>>;
-    type Precompiles = EthPrecompiles;
+    type Precompiles = LedgerPrecompiles;
     type Frame = EthFrame<EthInterpreter>;
 
     fn all(

@@ -1,6 +1,6 @@
 //! One simulated call.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use alloy_primitives::{TxKind, U256};
 use revm::{
@@ -65,6 +65,7 @@ impl Simulation {
     ) -> Result<ExecutionResult, EVMError<Missing>> {
         let mut evm: LedgerEvm<'_, &mut BlockState> =
             LedgerEvm::new(&mut self.state, &self.rules, block);
+        evm.move_precompiles(Arc::clone(&self.places));
         evm.transact(transaction, Payment::Call)
     }
 
@@ -105,6 +106,8 @@ impl Simulation {
             request.max_fee_per_gas.is_some() || request.max_priority_fee_per_gas.is_some();
         let tx_type = if !request.authorization_list.is_empty() {
             4
+        } else if !request.blob_versioned_hashes.is_empty() {
+            3
         } else if modern {
             2
         } else {
@@ -122,13 +125,14 @@ impl Simulation {
             nonce: 0,
             chain_id: Some(self.rules.chain_id),
             access_list: request.access_list.clone().unwrap_or_default(),
+            blob_hashes: request.blob_versioned_hashes.clone(),
+            max_fee_per_blob_gas: request.max_fee_per_blob_gas.unwrap_or_default(),
             authorization_list: request
                 .authorization_list
                 .iter()
                 .cloned()
                 .map(Either::Left)
                 .collect(),
-            ..TxEnv::default()
         }
     }
 }

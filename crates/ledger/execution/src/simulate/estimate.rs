@@ -4,7 +4,7 @@ use alloy_primitives::{Bytes, KECCAK256_EMPTY, U256};
 use types::FeeMode;
 
 use super::{CallRequest, CallResult, SimulateError, Simulation, Stopped, call::Run};
-use crate::InvalidTransaction;
+use crate::{InvalidTransaction, transaction_gas_max};
 
 /// Gas of a plain transfer.
 const TRANSFER_GAS: u64 = 21_000;
@@ -69,7 +69,8 @@ impl Simulation {
     /// The highest gas limit to try.
     fn allowance(&mut self, request: &CallRequest) -> Result<u64, Stopped> {
         let asked = request.gas.filter(|gas| *gas >= TRANSFER_GAS);
-        let high = asked.unwrap_or(self.environment.gas_limit).min(self.gas_max);
+        let cap = transaction_gas_max(self.rules.spec);
+        let high = asked.unwrap_or(self.environment.gas_limit).min(self.gas_max).min(cap);
         let price = request.gas_price.or(request.max_fee_per_gas).unwrap_or_default();
         if self.rules.fee_mode == FeeMode::Free || price == 0 {
             return Ok(high);

@@ -28,6 +28,10 @@ pub struct CallRequest {
     pub access_list: Option<AccessList>,
     /// Delegations (EIP-7702).
     pub authorization_list: Vec<SignedAuthorization>,
+    /// Hashes of blobs (EIP-4844), on chains that have them.
+    pub blob_versioned_hashes: Vec<B256>,
+    /// Wei per gas of blobs at most.
+    pub max_fee_per_blob_gas: Option<u128>,
 }
 
 /// Pretended fields of the block; what is `None` stays as it is.
@@ -45,11 +49,18 @@ pub struct BlockOverrides {
     pub prev_randao: Option<B256>,
     /// Wei per gas.
     pub base_fee_per_gas: Option<u64>,
+    /// Wei per gas of blobs.
+    pub blob_base_fee: Option<u128>,
+    /// Difficulty, seen where the revision has one.
+    pub difficulty: Option<U256>,
 }
 
 impl BlockOverrides {
     pub(super) fn apply(&self, environment: &mut BlockEnvironment) {
-        let Self { number, time, gas_limit, fee_recipient, prev_randao, base_fee_per_gas } = self;
+        let Self { number, time, gas_limit, fee_recipient, prev_randao, base_fee_per_gas, .. } =
+            self;
+        environment.blob_base_fee = self.blob_base_fee.unwrap_or(environment.blob_base_fee);
+        environment.difficulty = self.difficulty.unwrap_or(environment.difficulty);
         environment.number = number.unwrap_or(environment.number);
         environment.time_ms =
             time.map_or(environment.time_ms, |seconds| seconds.saturating_mul(1000));

@@ -301,3 +301,63 @@ fn a_failure_to_read_is_told_wherever_it_happens() {
         assert_eq!(result, Err(SimulateError::State(StateError::Store("gone".into()))), "{reads}");
     }
 }
+
+/// Simulated blocks on the state after the chain's head.
+fn blocks(chain: &Chain, checks: Checks) -> BlockSimulation<MemoryReader> {
+    let rules = chain.rules(chain.number);
+    BlockSimulation::new(
+        rules.block_hashes.clone(),
+        rules.spec,
+        state_of(chain),
+        crate::trace::Patience::endless(),
+        checks,
+    )
+}
+
+#[test]
+fn a_simulated_block_is_the_block_in_both_fee_modes() {
+    for file in [genesis(), metered(1)] {
+        let mut chain = Chain::new(file);
+        chain.block(vec![key(1).sign(dynamic(0, TxKind::Create, 0, init_code(STORE)))]);
+        let to = TxKind::Call(key(1).address.create(0));
+        let transaction = key(1).sign(dynamic(1, to, 0, word(5)));
+        let number = chain.number + 1;
+        let block = chain.execute(vec![transaction.clone()], crate::Mode::Verify).unwrap();
+        let mut simulation = blocks(&chain, Checks { validation: true, trace_transfers: false });
+        let (environment, rules) = (chain.environment(number), chain.rules(number));
+        simulation.begin(environment, rules, &StateOverrides::new()).unwrap();
+        let outcome = simulation.call(&transaction).unwrap();
+        assert!(simulation.end(&[]).unwrap().is_empty());
+        let CallResult::Success { gas_used, logs, .. } = outcome.result else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!((gas_used, &logs), (block.gas_used, &block.receipts[0].logs));
+        assert_eq!(simulation.diff(), block.diff);
+    }
+}
+
+#[test]
+fn written_values_are_changes_and_credits_come_out_of_nothing() {
+    let (chain, contract) = deployed(STORE);
+    let poor = Address::repeat_byte(0xc0);
+    let mut simulation = blocks(&chain, Checks::default());
+    let number = chain.number + 1;
+    let written = AccountOverride {
+        balance: Some(U256::from(9)),
+        state: Some([(U256::from(1), U256::from(2))].into()),
+        ..Default::default()
+    };
+    let overrides = StateOverrides::from([(poor, written), (contract, Default::default())]);
+    let (environment, rules) = (chain.environment(number), chain.rules(number));
+    simulation.begin(environment, rules, &overrides).unwrap();
+    simulation.end(&[(poor, U256::from(3)), (Address::ZERO, U256::ZERO)]).unwrap();
+    let diff = simulation.diff();
+    let account = diff.changes[&StateKey::Account(poor)].current.clone();
+    let Some(StateValue::Account(record)) = account else { panic!("{account:?}") };
+    assert_eq!(record.balance, U256::from(12));
+    let slot = &diff.changes[&StateKey::Storage(poor, U256::from(1))];
+    assert_eq!(slot.current, Some(StateValue::Storage(U256::from(2))));
+    assert!(diff.wiped.contains(&poor));
+    assert!(!diff.changes.contains_key(&StateKey::Account(contract)), "named, not changed");
+    assert!(!diff.changes.contains_key(&StateKey::Account(Address::ZERO)));
+}

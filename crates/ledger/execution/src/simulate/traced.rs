@@ -6,7 +6,7 @@ use revm::context_interface::result::InvalidTransaction as Refusal;
 
 use super::{
     BlockOverrides, BlockingReader, CallRequest, OneByOne, SimulateError, Simulation,
-    StateOverrides, call::refused,
+    StateOverrides, call::refused, precompile_places,
 };
 use crate::{
     BlockState, LedgerEvm, Payment,
@@ -35,6 +35,7 @@ impl Simulation {
         gas_max: u64,
     ) -> Result<(Self, Arc<R>), TraceError> {
         let (mut state, mut environment, rules, reader) = replay.into_parts();
+        let places = precompile_places(&state_overrides, rules.spec)?;
         for (address, pretended) in state_overrides {
             if pretended.state.is_some() && pretended.state_diff.is_some() {
                 return Err(SimulateError::OverrideFields(address).into());
@@ -43,7 +44,8 @@ impl Simulation {
             done.map_err(|missing| TraceError::Unread(missing.0))?;
         }
         block_overrides.apply(&mut environment);
-        Ok((Self { environment, rules, state, gas_max, rounds: 0 }, reader))
+        let places = Arc::new(places);
+        Ok((Self { environment, rules, state, gas_max, rounds: 0, places }, reader))
     }
 
     /// Runs a call and traces it; values are read where they are missed.
@@ -71,6 +73,7 @@ impl Simulation {
             TracePlace { block_number: Some(self.environment.number), ..TracePlace::default() };
         let mut evm: LedgerEvm<'_, &mut BlockState> =
             LedgerEvm::new(&mut self.state, &self.rules, block);
+        evm.move_precompiles(Arc::clone(&self.places));
         let what = (transaction, Payment::Call);
         let result = run(&mut evm, what, tracer, patience, place).map(|Traced { trace, ran }| {
             if after == After::Keep {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use alloy_rpc_types_trace::geth::{
-    CallConfig, GethDebugBuiltInTracerType as BuiltIn, GethDebugTracerType,
+    CallConfig, DefaultFrame, GethDebugBuiltInTracerType as BuiltIn, GethDebugTracerType,
     GethDebugTracingOptions, GethTrace,
 };
 use revm_inspectors::tracing::{
@@ -158,8 +158,21 @@ impl Tracer for GethTracer {
                 }
                 GethOutput::Mux(traces)
             }
+            GethTrace::Default(mut frame) => {
+                leave_out_nothing(&mut frame);
+                GethOutput::Library(Box::new(GethTrace::Default(frame)))
+            }
             other => GethOutput::Library(Box::new(other)),
         })
+    }
+}
+
+/// What is zero or empty at a step has no field, as in geth's output.
+fn leave_out_nothing(frame: &mut DefaultFrame) {
+    for step in &mut frame.struct_logs {
+        step.refund_counter = step.refund_counter.filter(|refund| *refund > 0);
+        step.memory = step.memory.take().filter(|memory| !memory.is_empty());
+        step.return_data = step.return_data.take().filter(|data| !data.is_empty());
     }
 }
 

@@ -14,6 +14,8 @@ const RULES: TransactionRules = TransactionRules {
     block_gas_limit: 30_000_000,
     fee_mode: FeeMode::Metered,
     base_fee_wei: 10,
+    init_code_bytes_max: INIT_CODE_BYTES_MAX,
+    transaction_gas_max: u64::MAX,
 };
 
 fn refusal(transaction: Arc<Transaction>) -> String {

@@ -19,7 +19,14 @@ pub(crate) const CHAIN_ID: u64 = 7_777;
 
 pub(crate) fn rules(fee_mode: FeeMode) -> TransactionRules {
     let base_fee_wei = if fee_mode == FeeMode::Free { 0 } else { 100 };
-    TransactionRules { chain_id: CHAIN_ID, block_gas_limit: 60_000_000, fee_mode, base_fee_wei }
+    TransactionRules {
+        chain_id: CHAIN_ID,
+        block_gas_limit: 60_000_000,
+        fee_mode,
+        base_fee_wei,
+        init_code_bytes_max: execution::validate::INIT_CODE_BYTES_MAX,
+        transaction_gas_max: u64::MAX,
+    }
 }
 
 pub(crate) fn free_pool(config: PoolConfig) -> Pool {

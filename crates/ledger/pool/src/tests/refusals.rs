@@ -176,3 +176,16 @@ fn gapped_ones_live_for_a_number_of_blocks() {
     assert!(!pool.contains(&gapped.hash()) && pool.contains(&executable.hash()));
     pool.check_invariants();
 }
+
+#[test]
+fn admission_follows_the_rules_of_the_next_block() {
+    let pool = free_pool(PoolConfig::default());
+    let cap = execution::transaction_gas_max(execution::SpecId::OSAKA);
+    let large = |nonce, gas| Offer { gas, ..Offer::new(1, nonce) }.signed();
+    assert_eq!(pool.insert(large(0, cap + 1), None, Local), Ok(Inserted::Executable));
+    pool.follow_rules(execution::TransactionRules { transaction_gas_max: cap, ..pool.rules() });
+    let text = "transaction gas limit too high (cap: 16777216, tx: 16777217)";
+    refusal(pool.insert(large(1, cap + 1), None, Local), "POOL-0023", text);
+    assert_eq!(pool.insert(large(1, cap), None, Local), Ok(Inserted::Executable));
+    pool.check_invariants();
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use alloy_primitives::Address;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::language::Language;
+use crate::{dev::DevRequest, language::Language};
 
 /// Heqi (合契): a ledger that several organisations run together.
 #[derive(Debug, Parser)]
@@ -75,6 +75,14 @@ pub enum Command {
     /// What is wrong with a node or a network, why, and what to do. Without options: node.toml or
     /// devnet in the current folder, else the node on this machine.
     Doctor(DoctorRequest),
+    /// A ledger of one process for development, with the options and methods of anvil and Hardhat.
+    Dev(DevRequest),
+    /// Projects for developers of contracts.
+    Init {
+        /// What kind.
+        #[command(subcommand)]
+        command: InitCommand,
+    },
     /// A whole network on this machine, for development.
     Devnet {
         /// Verb.
@@ -179,6 +187,28 @@ pub struct GenesisRequest {
     /// dev, prod or conformance.
     #[arg(long, default_value = "prod")]
     pub profile: String,
+}
+
+/// Kinds of `heqi init`.
+#[derive(Debug, Subcommand)]
+pub enum InitCommand {
+    /// A Foundry and a Hardhat 3 project with a contract, its test and its deployment, ready for a
+    /// network; nothing is overwritten.
+    Solidity(InitRequest),
+}
+
+/// What `heqi init solidity` is asked for.
+#[derive(Clone, Debug, Args)]
+pub struct InitRequest {
+    /// Folder to write, absent or empty.
+    #[arg(default_value = "solidity")]
+    pub dir: PathBuf,
+    /// URL of a node of the network.
+    #[arg(long, env = "ETH_RPC_URL", default_value = "http://127.0.0.1:8545")]
+    pub rpc: String,
+    /// EIP-155 chain id (default: the node is asked).
+    #[arg(long)]
+    pub chain_id: Option<u64>,
 }
 
 /// Verbs of `heqi snapshot`.
@@ -395,6 +425,8 @@ mod tests {
             "heqi snapshot verify --from D",
             "heqi snapshot verify --from s3://bucket/prefix --allow-http",
             "heqi snapshot restore --from D --genesis G --data X",
+            "heqi init solidity",
+            "heqi init solidity D --rpc https://node.example --chain-id 4242",
             "heqi doctor",
             "heqi doctor --rpc http://127.0.0.1:1,http://127.0.0.1:2 --json",
             "heqi doctor --dir D",

@@ -65,6 +65,12 @@ codes! {
     SNAPSHOT_PLACE = "CLI-0020", 1, "place of snapshots cannot be used";
     /// A node has no state to make a snapshot of.
     SNAPSHOT_ABSENT = "CLI-0021", 4, "no state for a snapshot";
+    /// An option of a development ledger has no meaning.
+    DEV_OPTION = "CLI-0022", 1, "development ledger not possible";
+    /// A development ledger was to keep its state among a node's data.
+    DEV_NODE_FOLDER = "CLI-0023", 2, "data folder of a node";
+    /// The port of a development ledger is taken.
+    DEV_PORT = "CLI-0024", 1, "port of the development ledger not free";
 }
 
 /// An error as the user sees it.

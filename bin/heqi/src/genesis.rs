@@ -46,6 +46,7 @@ pub fn hash(path: &Path, output: Output) -> Result<(), CliError> {
 pub fn check(path: &Path, output: Output) -> Result<(), CliError> {
     let genesis = node::files::load_genesis(path)?;
     let hash = checked_hash(&genesis, path)?;
+    node::files::check_activations(&genesis)?;
     let summary = json!({
         "genesis_hash": hash,
         "chain_id": genesis.chain_id,
@@ -189,6 +190,23 @@ mod tests {
             allocation: vec![format!("{}=1000", Address::repeat_byte(4))],
             profile: "prod".into(),
         }
+    }
+
+    #[test]
+    fn a_feature_that_nobody_knows_is_found_before_the_network_starts() {
+        let folder = tempfile::tempdir().unwrap();
+        let request = request(folder.path());
+        let output = Output { language: crate::language::Language::En, json: true };
+        let mut genesis = build(&request, 5).unwrap();
+        genesis.parameters.activations.insert("osaka".into(), 1_000);
+        write(&genesis, &request.out).unwrap();
+        check(&request.out, output).unwrap();
+        std::fs::remove_file(&request.out).unwrap();
+        genesis.parameters.activations.insert("osakka".into(), 1_000);
+        write(&genesis, &request.out).unwrap();
+        let error = check(&request.out, output).unwrap_err();
+        assert_eq!(error.code().id, "NOD-0028");
+        assert!(error.cause().contains("`osakka` holds from block 1000 on"), "{}", error.cause());
     }
 
     #[test]

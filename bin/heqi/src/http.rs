@@ -86,6 +86,14 @@ impl Url {
         self.request("GET", path, b"", time)
     }
 
+    /// `POST path` with a JSON body: status and body.
+    ///
+    /// # Errors
+    /// Unreachable, too slow, not HTTP.
+    pub fn post(&self, path: &str, body: &str, time: Duration) -> Result<(u16, Vec<u8>), CliError> {
+        self.request("POST", path, body.as_bytes(), time)
+    }
+
     fn request(
         &self,
         method: &str,

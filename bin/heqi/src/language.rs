@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn every_key_in_the_source_is_in_the_catalogue_and_the_other_way_round() {
         let mut source = String::new();
-        for folder in ["src", "src/devnet", "src/doctor", "src/snapshot"] {
+        for folder in ["src", "src/dev", "src/devnet", "src/doctor", "src/snapshot"] {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.extension().is_some_and(|extension| extension == "rs") {

@@ -4,11 +4,13 @@
 //! of the user, 2 refused, 3 unreachable, 4 too slow, 5 no space.
 
 mod arguments;
+mod dev;
 pub mod devnet;
 mod doctor;
 pub mod error;
 mod genesis;
 pub mod http;
+mod init;
 mod keys;
 mod language;
 mod signals;
@@ -19,7 +21,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser;
 
-use arguments::{Arguments, Command, GenesisCommand, KeysCommand, NodeCommand};
+use arguments::{Arguments, Command, GenesisCommand, InitCommand, KeysCommand, NodeCommand};
 use error::CliError;
 use language::Language;
 
@@ -68,6 +70,9 @@ fn execute(command: Command, output: Output) -> Result<ExitCode, CliError> {
                 Ok(())
             }
         },
+        Command::Init { command: InitCommand::Solidity(request) } => {
+            init::solidity(&request, output)
+        }
         Command::Keys { command } => match command {
             KeysCommand::New { out } => keys::new(&out, output),
             KeysCommand::Show { file } => keys::show(&file, output),
@@ -80,6 +85,7 @@ fn execute(command: Command, output: Output) -> Result<ExitCode, CliError> {
         Command::Snapshot { command } => snapshot::execute(command, output),
         Command::Status { rpc } => status::show(&rpc, output),
         Command::Devnet { command } => devnet::execute(command, output),
+        Command::Dev(request) => dev::run(&request, output),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -1,0 +1,7 @@
+#![allow(clippy::unwrap_used)]
+
+mod blocks;
+mod contracts;
+mod fixture;
+mod going_back;
+mod proofs;

@@ -101,6 +101,11 @@ pub fn reports(folder: &Path) -> PathBuf {
     folder.join("reports")
 }
 
+/// Where the data folder keeps verified contracts.
+pub(crate) fn verification(folder: &Path) -> PathBuf {
+    folder.join("verification")
+}
+
 /// What a folder holds that can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {

@@ -151,6 +151,9 @@ pub enum NodeError {
     /// Executing a final block gave something else here than the others certified.
     #[error("{0}")]
     Diverged(String),
+    /// The next block is under rules that this release does not know.
+    #[error("{0}")]
+    UnknownActivation(String),
     /// Stopping took too long.
     #[error("stop not finished after {0} ms and cut off; nothing final is lost")]
     StopTimeout(u64),
@@ -237,6 +240,7 @@ impl NodeError {
             Self::LedgerStart(_) => error_code::LEDGER_START,
             Self::LedgerEnded(_) => error_code::LEDGER_ENDED,
             Self::Diverged(_) => error_code::DIVERGED,
+            Self::UnknownActivation(_) => error_code::UNKNOWN_ACTIVATION,
             Self::StopTimeout(_) => error_code::STOP_TIMEOUT,
             Self::SystemResource { .. } => error_code::SYSTEM_RESOURCE,
         }
@@ -302,6 +306,9 @@ impl NodeError {
             }
             Self::Diverged(_) => {
                 "keep the newest file of the data folder's reports, check release, memory and disk, and let the node join again with an empty data folder".into()
+            }
+            Self::UnknownActivation(_) => {
+                "install a release that knows it (its notes name the protocol's features) and start the node again; it continues where it was".into()
             }
             Self::StopTimeout(_) => "none; the node continues from its disk at the next start".into(),
             Self::SystemResource { .. } => {

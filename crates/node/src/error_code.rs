@@ -79,6 +79,8 @@ codes! {
     CLOCK_OFFSET = "NOD-0026", "clock differs from the others";
     /// Executing a final block gave something else than the other validators certified.
     DIVERGED = "NOD-0027", "state differs from the network's";
+    /// The next block is under a feature of the protocol that this release does not know.
+    UNKNOWN_ACTIVATION = "NOD-0028", "protocol feature not known to this release";
 }
 
 #[cfg(test)]

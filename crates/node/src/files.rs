@@ -35,6 +35,20 @@ pub fn genesis_hash(genesis: &Genesis) -> Result<B256, types::GenesisError> {
     Ok(genesis.block(state::qmdb::empty_commitment())?.hash())
 }
 
+/// Whether this release knows every feature of the protocol that a genesis file names, from whatever
+/// block on. Who begins with the file is told at once, of a wrong name as well.
+///
+/// # Errors
+/// It does not.
+pub fn check_activations(genesis: &Genesis) -> Result<(), NodeError> {
+    match genesis.parameters.unknown_activation() {
+        Some(unknown) => Err(NodeError::UnknownActivation(format!(
+            "genesis file: protocol activation: {unknown}"
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// Reads the node key; nobody but the owner may be able to.
 ///
 /// # Errors

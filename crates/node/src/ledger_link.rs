@@ -16,11 +16,13 @@ use ledger_api::Ledger;
 use types::{Genesis, ValidatorKey};
 
 use crate::{
+    chain_list,
     config::{History, Join, PeerAddress, PoolConfig, RpcConfig},
     error::NodeError,
     health::{Observation, Other},
     server::{NodeState, Observe, Serving},
     stages,
+    verification::{OfLedger, Verification},
 };
 
 /// Everything that a ledger needs to start. The runtime's own storage folder holds consensus and
@@ -84,9 +86,7 @@ pub async fn start(
 ) -> Result<RunningLedger, NodeError> {
     let config = engine_config(settings)?;
     let stages = config.stages.clone();
-    let running = engine::start(context, config)
-        .await
-        .map_err(|error| NodeError::LedgerStart(error.to_string()))?;
+    let running = engine::start(context, config).await.map_err(not_started)?;
     let consensus = running.consensus;
     let ended = Box::pin(async move {
         match consensus.await {
@@ -98,10 +98,18 @@ pub async fn start(
     Ok(RunningLedger { ledger: running.ledger, ended, library_metrics: running.metrics, stages })
 }
 
+fn not_started(error: engine::StartError) -> NodeError {
+    match error {
+        engine::StartError::UnknownActivation(_) => NodeError::UnknownActivation(error.to_string()),
+        error => NodeError::LedgerStart(error.to_string()),
+    }
+}
+
 /// Why the ledger cannot go on, as its operator sees it.
 fn stopped(reason: engine::Stopped) -> NodeError {
     match reason {
         engine::Stopped::Diverged { .. } => NodeError::Diverged(reason.to_string()),
+        engine::Stopped::UnknownActivation(_) => NodeError::UnknownActivation(reason.to_string()),
         engine::Stopped::NoThread { cause, .. } => {
             NodeError::SystemResource { action: "start a thread to execute a final block", cause }
         }
@@ -239,6 +247,7 @@ fn others(status: &ledger_api::ConsensusStatus) -> Vec<Other> {
 pub fn serving(
     running: &RunningLedger,
     config: &RpcConfig,
+    verification: Verification,
     peers_configured: usize,
     state: &NodeState,
     stopping: tokio::sync::watch::Receiver<bool>,
@@ -252,6 +261,7 @@ pub fn serving(
         cors_origins: config.cors_origins.clone(),
         requests_max: config.requests_max,
         websockets_max: config.websockets_max,
+        caller_weight_per_second: config.caller_weight_per_second,
         simulations_max: config.simulations_max,
         call_gas_max: config.call_gas_max,
         logs_blocks_max: config.logs_blocks_max,
@@ -259,11 +269,12 @@ pub fn serving(
         request_timeout_ms: config.request_timeout_ms,
         ..rpc::RpcConfig::default()
     };
+    let (origins, hosts) = (&config.cors_origins, &config.allowed_hosts);
+    let router = rpc::router_until(ledger.clone(), settings, metrics, stopping)
+        .merge(verification.router(OfLedger(ledger.clone()), origins, hosts))
+        .merge(chain_list::router(ledger.genesis().chain_id, origins, hosts));
     Serving {
-        router: stages::measured(
-            rpc::router_until(ledger.clone(), settings, metrics, stopping),
-            running.stages.clone(),
-        ),
+        router: stages::measured(router, running.stages.clone()),
         observe: Arc::new(LedgerObserver { ledger, peers_configured }),
         heartbeat_ms,
         library_metrics: running.library_metrics.clone(),
@@ -285,6 +296,12 @@ mod tests {
         let thread = stopped(engine::Stopped::NoThread { height: 7, cause });
         assert_eq!(thread.code().id, "NOD-0020");
         assert!(thread.next_step().contains("ulimit"), "{}", thread.next_step());
+        let unknown = types::UnknownActivation { name: "later".into(), height: 9 };
+        for ended in [stopped(unknown.clone().into()), not_started(unknown.into())] {
+            assert_eq!(ended.code().id, "NOD-0028");
+            assert!(ended.to_string().contains("`later` holds from block 9 on"), "{ended}");
+            assert!(ended.next_step().contains("release"), "{}", ended.next_step());
+        }
         let cause = "state store: lost".to_string();
         let state = stopped(engine::Stopped::StateFailed { height: 7, cause });
         assert_eq!(state.code().id, "NOD-0016");

@@ -5,6 +5,7 @@
 //! cause and the next step.
 
 mod blocks;
+mod chain_list;
 pub mod config;
 mod connection;
 pub mod data_folder;
@@ -26,3 +27,4 @@ mod server;
 mod stages;
 mod stop;
 mod store;
+mod verification;

@@ -21,8 +21,8 @@ use tokio::{
 use crate::{
     blocks,
     config::Config,
-    connection::LimitedListener,
-    data_folder::{self, DataFolder, NetworkIdentity},
+    connection::{LimitedListener, Peer},
+    data_folder::{self, DataFolder, NetworkIdentity, Stored},
     disk::DiskLimits,
     error::{AddressPurpose, NodeError},
     files,
@@ -31,6 +31,7 @@ use crate::{
     server::{NodeState, router},
     stop::{self, StopSignal},
     store,
+    verification::Verification,
 };
 
 /// Time that open requests get when the node stops.
@@ -133,9 +134,14 @@ fn run_logged(
     let genesis_hash = settings.genesis_hash;
     let limits = DiskLimits::new(&config.storage);
     let identity = NetworkIdentity { chain_id, genesis_hash };
+    if data_folder::check_network(&config.data_dir, identity)? == Stored::Nothing {
+        files::check_activations(&settings.genesis)?;
+    }
     let folder = DataFolder::open(&config.data_dir, identity, limits)?;
     let ledger_folder = folder.ledger_folder(settings.genesis.ledger_id);
     settings.chain_folder = ledger_folder.join("chain");
+    let verified_folder = data_folder::verification(&config.data_dir);
+    let verified = Verification::open(&verified_folder, config.verification.solc.clone())?;
     warn_of_gaps(&settings);
     // The library would find out later and with less of an explanation.
     drop(bind(config.p2p.listen, AddressPurpose::P2p)?);
@@ -172,7 +178,15 @@ fn run_logged(
         .with_storage_directory(ledger_folder.join("consensus"));
     let handle = runtime.handle().clone();
     let result = ledger_runtime::Runner::new(consensus).start(|context| {
-        host(context, settings, config.rpc.clone(), state, stop.clone(), handle, drained)
+        host(
+            context,
+            settings,
+            (config.rpc.clone(), verified),
+            state,
+            stop.clone(),
+            handle,
+            drained,
+        )
     });
     runtime.shutdown_background();
     drop(folder);
@@ -198,7 +212,7 @@ fn explained(error: NodeError, data_dir: &Path) -> NodeError {
 async fn host(
     context: ledger_runtime::Context,
     settings: LedgerSettings,
-    rpc: crate::config::RpcConfig,
+    (rpc, verified): (crate::config::RpcConfig, Verification),
     state: Arc<NodeState>,
     stop: StopSignal,
     requests: tokio::runtime::Handle,
@@ -222,7 +236,8 @@ async fn host(
         // The RPC server starts tasks of its own, on the runtime that serves requests.
         let _inside = requests.enter();
         let stopping = stop.watch();
-        let serving = ledger_link::serving(&running, &rpc, peers_configured, &state, stopping);
+        let serving =
+            ledger_link::serving(&running, &rpc, verified, peers_configured, &state, stopping);
         state.serve(serving);
         let measured = state.metrics().blocks();
         requests.spawn(blocks::follow(running.ledger.clone(), measured, stop.clone()));
@@ -289,7 +304,8 @@ fn serve(
     let stop = stop.clone();
     runtime.spawn(async move {
         let stopped = stop.clone();
-        let serving = axum::serve(listener, router(state))
+        let service = router(state).into_make_service_with_connect_info::<Peer>();
+        let serving = axum::serve(listener, service)
             .with_graceful_shutdown(async move { stopped.stopped().await });
         if let Err(error) = serving.await {
             stop.fail(NodeError::Address { purpose: AddressPurpose::Rpc, address, source: error });
@@ -301,6 +317,14 @@ fn serve(
 }
 
 fn warn_of_gaps(settings: &LedgerSettings) {
+    if let Some(unknown) = settings.genesis.parameters.unknown_activation() {
+        tracing::warn!(
+            feature = unknown.name,
+            height = unknown.height,
+            "this release does not know a feature of the protocol: the node stops before that block, \
+             install a release that knows it"
+        );
+    }
     let own = settings.node_key.public();
     let validators = &settings.genesis.validators;
     if !validators.iter().any(|validator| validator.key == own) {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::{
     Router,
-    extract::{RawQuery, Request, State},
+    extract::{ConnectInfo, RawQuery, Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -17,6 +17,7 @@ use serde_json::json;
 use tower::ServiceExt;
 
 use crate::{
+    connection::Peer,
     health::{Observation, Phase, Reason, StoreHealth, reasons, warnings},
     metrics::{CONTENT_TYPE, NodeMetrics},
 };
@@ -205,7 +206,11 @@ async fn library_metrics(State(state): State<Arc<NodeState>>) -> Response {
     }
 }
 
-async fn forward(State(state): State<Arc<NodeState>>, request: Request) -> Response {
+async fn forward(State(state): State<Arc<NodeState>>, mut request: Request) -> Response {
+    if let Some(ConnectInfo(Peer(address))) = request.extensions().get::<ConnectInfo<Peer>>() {
+        let caller = rpc::Caller(address.ip());
+        request.extensions_mut().insert(caller);
+    }
     match state.serving.get() {
         Some(serving) => match serving.router.clone().oneshot(request).await {
             Ok(response) => response,

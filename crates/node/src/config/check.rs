@@ -1,6 +1,6 @@
 //! Bounds of the values, and what must fit together.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use super::{Config, History, Peer};
 
@@ -54,6 +54,7 @@ impl Config {
         }
         check_list("rpc.allowed_hosts", &self.rpc.allowed_hosts)?;
         check_list("rpc.cors_origins", &self.rpc.cors_origins)?;
+        check_compilers(&self.verification.solc)?;
         match crate::logs::check_level(&self.log.level) {
             Ok(()) => Ok(()),
             Err(cause) => mistake("log.level", cause),
@@ -70,6 +71,8 @@ impl Config {
         range("rpc.connections_max", self.rpc.connections_max, 1, 65_536)?;
         range("rpc.requests_max", self.rpc.requests_max, 1, 65_536)?;
         range("rpc.websockets_max", self.rpc.websockets_max, 0, 65_536)?;
+        let weight = u64::from(self.rpc.caller_weight_per_second);
+        range_u64("rpc.caller_weight_per_second", weight, 0, 1_000_000)?;
         range("rpc.simulations_max", self.rpc.simulations_max, 1, 256)?;
         range_u64("rpc.call_gas_max", self.rpc.call_gas_max, 100_000, 10_000_000_000)?;
         range_u64("rpc.logs_blocks_max", self.rpc.logs_blocks_max, 1, 1_000_000_000)?;
@@ -137,6 +140,17 @@ fn check_list(key: &'static str, entries: &[String]) -> Result<(), Mistake> {
             mistake(key, format!("has an entry that is no host or origin: `{entry:.80}`"))
         }
         None => Ok(()),
+    }
+}
+
+fn check_compilers(paths: &[PathBuf]) -> Result<(), Mistake> {
+    const MAX: usize = verification::limits::COMPILERS_MAX;
+    if paths.len() > MAX {
+        return mistake("verification.solc", format!("has more than {MAX} entries"));
+    }
+    match paths.iter().any(|path| path.as_os_str().is_empty()) {
+        true => mistake("verification.solc", "has an empty path".into()),
+        false => Ok(()),
     }
 }
 

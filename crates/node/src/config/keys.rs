@@ -170,6 +170,13 @@ pub const CONFIG_KEYS: &[ConfigKey] = &[
         "同时打开的 WebSocket 连接数上限；超出的得到 429。",
     ),
     key(
+        "rpc.caller_weight_per_second",
+        "0",
+        "weight per second, 0 to 1000000",
+        "Sum of the weights of methods (json-rpc.md) that one address may use per second; the weight of ten seconds may come at once, further requests get 429 with Retry-After. 0 is no limit. Callers behind one proxy share its address.",
+        "一个地址每秒可用的方法权重之和（见 json-rpc.md）；可一次用完十秒的份额，超出的请求得到 429 与 Retry-After。0 表示不限。同一代理后的调用者共用代理的地址。",
+    ),
+    key(
         "rpc.simulations_max",
         "4",
         "simulations, 1 to 256",
@@ -287,6 +294,13 @@ pub const CONFIG_KEYS: &[ConfigKey] = &[
         "filter, for example \"info,consensus=debug\"",
         "What is logged; the environment variable HEQI_LOG wins over it.",
         "日志级别；环境变量 HEQI_LOG 优先。",
+    ),
+    key(
+        "verification.solc",
+        "[]",
+        "list of paths, at most 64, relative to this file's folder",
+        "Solidity compilers (solc) that verify contracts, one per version. Each runs as a child process with limits of time and memory. Without one, sources can be declared but not verified.",
+        "用于验证合约的 Solidity 编译器（solc），每个版本一个。每次以受时间和内存限制的子进程运行。没有编译器时，源代码只能声明，不能验证。",
     ),
 ];
 

@@ -28,6 +28,9 @@ impl Config {
         for file in [&mut config.data_dir, &mut config.genesis_file, &mut config.node_key_file] {
             *file = folder.join(&*file);
         }
+        for compiler in &mut config.verification.solc {
+            *compiler = folder.join(&*compiler);
+        }
         Ok(config)
     }
 

@@ -37,6 +37,8 @@ pub struct Config {
     pub storage: StorageConfig,
     /// Logs.
     pub log: LogConfig,
+    /// Verification of contracts.
+    pub verification: VerificationConfig,
 }
 
 impl Default for Config {
@@ -55,6 +57,7 @@ impl Default for Config {
             runtime: RuntimeConfig::default(),
             storage: StorageConfig::default(),
             log: LogConfig::default(),
+            verification: VerificationConfig::default(),
         }
     }
 }
@@ -222,6 +225,8 @@ pub struct RpcConfig {
     pub requests_max: usize,
     /// WebSocket connections at one time.
     pub websockets_max: usize,
+    /// Weight of methods per second and address; 0 for no limit.
+    pub caller_weight_per_second: u32,
     /// Simulations and log searches that compute at one time.
     pub simulations_max: usize,
     /// Gas of one `eth_call`.
@@ -243,6 +248,7 @@ impl Default for RpcConfig {
             connections_max: 2_048,
             requests_max: 1_024,
             websockets_max: 512,
+            caller_weight_per_second: 0,
             simulations_max: 4,
             call_gas_max: 60_000_000,
             logs_blocks_max: 100_000,
@@ -356,6 +362,14 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self { format: LogFormat::Auto, level: "info".into() }
     }
+}
+
+/// `[verification]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VerificationConfig {
+    /// Solidity compilers that verify contracts.
+    pub solc: Vec<PathBuf>,
 }
 
 /// `log.format`.

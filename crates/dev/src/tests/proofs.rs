@@ -59,7 +59,8 @@ fn the_plain_back_end_proves_nothing_and_commits_to_every_change() {
         .map(|change| {
             let config = DevConfig { genesis_time_s: Some(1_700_000_000), ..DevConfig::default() };
             let ledger = start(config);
-            ledger.sent(0, TxKind::Call(ledger.user(1 + change)), 0, Bytes::new());
+            // Another sender, whose nonce rises; all else is alike.
+            ledger.sent(change, TxKind::Call(ledger.user(2)), 0, Bytes::new());
             assert_eq!(ledger.store.prove(2, Address::ZERO, &[]), None);
             assert_eq!(ledger.root_with(2, &Default::default()), None);
             ledger.chain().header(2).unwrap().unwrap().0.state_root

@@ -2,25 +2,16 @@
 import { parseArgs } from "node:util";
 
 import { Accounts } from "./lib/accounts.mjs";
+import { SUITES, named } from "./lib/catalogue.mjs";
 import { compileProbe } from "./lib/compile.mjs";
-import { startAnvil, startDevnet } from "./lib/processes.mjs";
+import { Missing } from "./lib/install.mjs";
+import { MODES, priced } from "./lib/modes.mjs";
+import { startAnvil, startNetwork } from "./lib/networks.mjs";
+import { rpc } from "./lib/processes.mjs";
 import { Report } from "./lib/report.mjs";
-import { ethersSuite } from "./suites/ethers.mjs";
-import { castSuite, forgeSuite } from "./suites/foundry.mjs";
-import { viemSuite } from "./suites/viem.mjs";
-import { wireSuite } from "./suites/wire.mjs";
 
-const SUITES = {
-  "json-rpc": [wireSuite, "http"],
-  "ethers-http": [ethersSuite, "http"],
-  "ethers-ws": [ethersSuite, "ws"],
-  "viem-http": [viemSuite, "http"],
-  "viem-ws": [viemSuite, "ws"],
-  cast: [castSuite, "http"],
-  forge: [forgeSuite, "http"],
-};
-
-const USAGE = `usage: node run.mjs (--devnet PATH_TO_HEQI | --rpc URL[,URL…]) [--keys HEX[,HEX…]] [--only SUITE[,SUITE…]]
+const USAGE = `usage: node run.mjs (--devnet PATH_TO_HEQI [--port-base PORT] | --rpc URL[,URL…]) [--matrix]
+  [--mode ${Object.keys(MODES).join("|")}[,…]] [--only SUITE[,SUITE…]] [--keys HEX[,HEX…]] [--faucet HEX]
 suites: ${Object.keys(SUITES).join(", ")}`;
 
 function options() {
@@ -29,23 +20,80 @@ function options() {
     options: {
       devnet: { type: "string" },
       rpc: { type: "string" },
+      "port-base": { type: "string" },
+      matrix: { type: "boolean", default: false },
+      mode: { type: "string" },
       keys: { type: "string" },
+      faucet: { type: "string" },
       only: { type: "string" },
       target: { type: "string", default: "heqi" },
     },
   });
-  const only = list(values.only);
-  const unknown = only.filter((name) => !(name in SUITES));
-  if (unknown.length > 0) throw new Error(`unknown suite ${unknown.join(", ")}`);
+  const modes = list(values.mode ?? (values.matrix && values.devnet ? Object.keys(MODES).join() : "free"));
+  const unknown = modes.filter((name) => !(name in MODES));
+  if (unknown.length > 0) throw new Error(`unknown mode ${unknown.join(", ")}`);
   if (values.target !== "anvil" && !values.devnet && !values.rpc) throw new Error("no network given");
-  return { ...values, only, urls: list(values.rpc), keys: list(values.keys) };
+  if (values.rpc && modes.length > 1) throw new Error("--rpc names one network, which has one mode");
+  const suites = Object.keys(SUITES).filter((name) => values.matrix || SUITES[name].light);
+  const names = values.only ? named(list(values.only)) : suites;
+  return {
+    ...values, names, modes: modes.map((name) => MODES[name]), urls: list(values.rpc), keys: list(values.keys),
+  };
 }
 
-async function network({ devnet, urls, target }) {
-  if (devnet) return startDevnet(devnet);
-  if (urls.length > 0) return { urls, stop: async () => undefined };
+async function network({ devnet, urls, target, faucet, ...chosen }, mode) {
+  if (devnet) return startNetwork(devnet, mode, chosen["port-base"]);
+  if (urls.length > 0) return { urls, faucet, stop: async () => undefined };
   if (target === "anvil") return startAnvil();
   throw new Error("no network given");
+}
+
+/** Packages of the chosen clients; the reason where they cannot be had. */
+async function prepared(names) {
+  const missing = {};
+  for (const name of names) {
+    try {
+      await SUITES[name].prepare();
+    } catch (error) {
+      if (!(error instanceof Missing)) throw error;
+      missing[name] = error.message;
+    }
+  }
+  return missing;
+}
+
+async function one(name, index, { running, mode, report, probe, accounts }) {
+  const { run, transport } = SUITES[name];
+  // each suite its own node: what one client sees has to hold on one node
+  const url = running.urls[index % running.urls.length];
+  const checks = report.client(name, mode.name);
+  console.log(`${name} against ${url} (${mode.name})`);
+  await checks.suite(() => run(checks, { url, transport, probe, accounts, mode }));
+}
+
+/** A metered network of somebody else has its own price; nowhere else is the node asked what is right. */
+async function pricedMode({ devnet }, mode, { urls }) {
+  return devnet || !mode.metered ? mode : priced(mode, await rpc(urls[0], "eth_gasPrice", []));
+}
+
+async function runMode(chosen, mode, missing, report, stops) {
+  const running = await network(chosen, mode);
+  if (running.notRun) {
+    chosen.names.forEach((name) => report.notRun(name, mode.name, running.notRun));
+    return;
+  }
+  stops.push(running.stop);
+  try {
+    const context = { running, report, probe: compileProbe(), mode: await pricedMode(chosen, mode, running) };
+    context.accounts = new Accounts({ ...chosen, mode: context.mode, faucet: running.faucet });
+    for (const [index, name] of chosen.names.entries()) {
+      if (missing[name]) report.notRun(name, mode.name, missing[name]);
+      else await one(name, index, context);
+    }
+  } finally {
+    stops.pop();
+    await running.stop();
+  }
 }
 
 async function main() {
@@ -56,29 +104,18 @@ async function main() {
     console.error(`${error.message}\n${USAGE}`);
     return 2;
   }
-  const probe = compileProbe();
-  const running = await network(chosen);
   const report = new Report();
+  const stops = [];
+  const stopAll = () => Promise.allSettled(stops.map((stop) => stop()));
   for (const signal of ["SIGINT", "SIGTERM"]) {
-    process.once(signal, () => running.stop().finally(() => process.exit(130)));
+    process.once(signal, () => stopAll().finally(() => process.exit(130)));
   }
   process.once("uncaughtException", (error) => {
     console.error(error);
-    running.stop().finally(() => process.exit(1));
+    stopAll().finally(() => process.exit(1));
   });
-  try {
-    const names = chosen.only.length > 0 ? chosen.only : Object.keys(SUITES);
-    for (const [index, name] of names.entries()) {
-      const [suite, transport] = SUITES[name];
-      // each suite its own node: what one client sees has to hold on one node
-      const url = running.urls[index % running.urls.length];
-      const checks = report.client(name);
-      console.log(`${name} against ${url}`);
-      await checks.suite(() => suite(checks, { url, transport, probe, accounts: new Accounts(chosen) }));
-    }
-  } finally {
-    await running.stop();
-  }
+  const missing = await prepared(chosen.names);
+  for (const mode of chosen.modes) await runMode(chosen, mode, missing, report, stops);
   return report.print() ? 0 : 1;
 }
 

@@ -1,10 +1,8 @@
-// Child processes: Foundry's binaries, `heqi devnet`, and anvil while developing.
-import { execFile, spawn } from "node:child_process";
+// Child processes, Foundry's binaries among them, and JSON-RPC without a client.
+import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 
 const require = createRequire(import.meta.url);
 const OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -30,7 +28,7 @@ export function foundryBinary(name) {
 }
 
 /** Runs a program to its end; never throws, the caller judges the exit code. */
-export function run(program, args, { env = {}, cwd, input } = {}) {
+export function run(program, args, { env = {}, cwd, input, timeoutMs = COMMAND_TIMEOUT_MS } = {}) {
   return new Promise((done) => {
     const child = execFile(
       program,
@@ -39,57 +37,17 @@ export function run(program, args, { env = {}, cwd, input } = {}) {
         cwd,
         env: { ...process.env, NO_COLOR: "1", FOUNDRY_DISABLE_NIGHTLY_WARNING: "1", ...env },
         maxBuffer: OUTPUT_LIMIT_BYTES,
-        timeout: COMMAND_TIMEOUT_MS,
+        timeout: timeoutMs,
       },
       (error, stdout, stderr) => {
         const code = error ? (typeof error.code === "number" ? error.code : 1) : 0;
         done({ code, stdout, stderr, text: `${stdout}\n${stderr}` });
       },
     );
+    // a program that has ended may never have read its input
+    child.stdin?.on("error", () => undefined);
     child.stdin?.end(input ?? "");
   });
-}
-
-/** A network of our own in a temporary directory, taken down by `stop`. */
-export async function startDevnet(heqi) {
-  const binary = resolve(heqi);
-  const parent = await mkdtemp(join(tmpdir(), "heqi-clients-"));
-  const directory = join(parent, "net");
-  const stop = async () => {
-    const down = await run(binary, ["devnet", "down", "--dir", directory]);
-    await rm(parent, { recursive: true, force: true });
-    if (down.code !== 0) throw new Error(`devnet down failed: ${down.text}`);
-  };
-  const up = await run(binary, ["devnet", "up", "--dir", directory, "--detach", "-o", "json"]);
-  if (up.code !== 0) {
-    await stop().catch(() => undefined);
-    throw new Error(`devnet up failed with ${up.code}: ${up.text}`);
-  }
-  const network = JSON.parse(up.stdout);
-  return { urls: network.nodes.map(({ rpc }) => rpc), stop };
-}
-
-/** anvil with free fees, for developing these tests. */
-export async function startAnvil() {
-  const port = 20_000 + Math.floor(Math.random() * 20_000);
-  const child = spawn(
-    foundryBinary("anvil"),
-    ["--port", `${port}`, "--block-time", "1", "--base-fee", "0", "--gas-price", "0", "--silent"],
-    { stdio: "ignore" },
-  );
-  const stop = async () => void child.kill();
-  const url = `http://127.0.0.1:${port}`;
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    await new Promise((next) => setTimeout(next, 100));
-    try {
-      await rpc(url, "eth_chainId", []);
-      return { urls: [url], stop };
-    } catch {
-      // not listening yet
-    }
-  }
-  await stop();
-  throw new Error("anvil did not start within 10 s");
 }
 
 /** One JSON-RPC exchange without any client library. */

@@ -5,16 +5,19 @@ import {
 
 const CONCURRENT = 50;
 const BATCH = 1000;
+// ethers answers a repeated question from memory for 250 ms, the account's nonce too. A write on this
+// chain can be final sooner, and the next one would get the same nonce.
+const NO_CACHE = -1;
 const WAIT_FIVE_MS = 60_000;
 
-export async function ethersSuite(checks, { url, transport, probe, accounts }) {
+export async function ethersSuite(checks, { url, transport, probe, accounts, mode }) {
   const provider =
     transport === "ws"
-      ? new WebSocketProvider(url.replace(/^http/, "ws"))
-      : new JsonRpcProvider(url, undefined, { batchMaxCount: BATCH, pollingInterval: 250 });
+      ? new WebSocketProvider(url.replace(/^http/, "ws"), undefined, { cacheTimeout: NO_CACHE })
+      : new JsonRpcProvider(url, undefined, { batchMaxCount: BATCH, pollingInterval: 250, cacheTimeout: NO_CACHE });
   try {
     const wallet = new Wallet(await accounts.main(url), provider);
-    const context = { checks, url, provider, wallet, probe, accounts };
+    const context = { checks, url, provider, wallet, probe, accounts, mode };
     await checks.step("identity and zero balance", () => identity(context));
     const contract = await checks.step("deploy", () => deploy(context));
     if (contract === undefined) return;
@@ -31,14 +34,14 @@ export async function ethersSuite(checks, { url, transport, probe, accounts }) {
   }
 }
 
-async function identity({ checks, provider, wallet, accounts }) {
+async function identity({ checks, provider, wallet, accounts, mode }) {
   const network = await provider.getNetwork();
   checks.ok(network.chainId > 0n, "the chain id is positive");
   const balance = await provider.getBalance(wallet.address);
   if (accounts.empty) checks.equal(balance, 0n, "the account holds nothing");
   checks.ok(/^\d+\.\d+$/.test(formatEther(balance)), "the balance is a quantity");
   const fees = await provider.getFeeData();
-  if (accounts.target !== "anvil") checks.equal(fees.gasPrice, 0n, "the gas price is 0");
+  if (accounts.target !== "anvil") checks.equal(fees.gasPrice, mode.price, "the gas price");
 }
 
 async function deploy({ checks, provider, wallet, probe }) {
@@ -53,7 +56,7 @@ async function deploy({ checks, provider, wallet, probe }) {
   return contract;
 }
 
-async function writeRead({ checks, provider, wallet, accounts }, contract) {
+async function writeRead({ checks, provider, wallet, accounts, mode }, contract) {
   for (let round = 1n; round <= 5n; round += 1n) {
     const before = await provider.getTransactionCount(wallet.address, "latest");
     const sent = await contract.set(round, "write");
@@ -65,7 +68,7 @@ async function writeRead({ checks, provider, wallet, accounts }, contract) {
     checks.equal(value, round, `the value right after the receipt of write ${round}`);
     checks.equal(nonce, before + 1, `the nonce right after the receipt of write ${round}`);
     checks.equal(code.blockHash, receipt.blockHash, `the transaction names the block of write ${round}`);
-    if (accounts.target !== "anvil") checks.equal(receipt.gasPrice, 0n, "nothing was charged");
+    if (accounts.target !== "anvil") checks.equal(receipt.gasPrice, mode.price, "the price that was charged");
   }
 }
 
@@ -156,10 +159,10 @@ async function batch({ checks, provider }, contract) {
   checks.ok(answers[0].length > 100, "not empty");
 }
 
-async function typedErrors({ checks, url, provider, accounts }) {
+async function typedErrors({ checks, url, provider, accounts, mode }) {
   const wallet = new Wallet(await accounts.fresh(url), provider);
   const { chainId } = await provider.getNetwork();
-  const base = { to: wallet.address, value: 0n, gasLimit: 21_000n, chainId, type: 0, gasPrice: 0n };
+  const base = { to: wallet.address, value: 0n, gasLimit: 21_000n, chainId, type: 0, gasPrice: mode.price };
   const raw = (fields, signer = wallet) => signer.signTransaction({ ...base, ...fields });
   const send = (signed) => provider.broadcastTransaction(signed);
 
@@ -178,6 +181,13 @@ async function typedErrors({ checks, url, provider, accounts }) {
       /chain.?id/i.test(JSON.stringify(error.info ?? error.message)), "another chain's transaction");
     await checks.rejects(provider.send("heqi_noSuchMethod", []), (error) =>
       isError(error, "UNSUPPORTED_OPERATION") || error.error?.code === -32601, "an unknown method");
+  }
+  if (mode.metered) {
+    const empty = Wallet.createRandom();
+    await checks.rejects(send(await raw({ nonce: 0 }, empty)), (error) =>
+      isError(error, "INSUFFICIENT_FUNDS"), "gas that the account cannot pay");
+    await checks.rejects(send(await raw({ nonce: 1, gasPrice: mode.price - 1n })), (error) =>
+      /less than block base fee/.test(JSON.stringify(error.info ?? error.message)), "a price below the base fee");
   }
   checks.equal(Transaction.from(included).from, wallet.address, "the signer is recovered");
 }

@@ -11,8 +11,8 @@ const CONCURRENT = 50;
 const BATCH = 1000;
 const MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11";
 
-export async function viemSuite(checks, { url, transport, probe, accounts }) {
-  const context = await connect({ url, transport, probe, accounts, checks });
+export async function viemSuite(checks, { url, transport, probe, accounts, mode }) {
+  const context = { ...(await connect({ url, transport, probe, accounts, checks })), mode };
   try {
     await checks.step("identity and zero balance", () => identity(context));
     const address = await checks.step("deploy", () => deploy(context));
@@ -52,14 +52,15 @@ const read = ({ reader, probe }, address, functionName, extra = {}) =>
 const write = ({ writer, probe }, address, args, extra = {}) =>
   writer.writeContract({ address, abi: probe.abi, functionName: "set", args, ...extra });
 
-async function identity({ checks, reader, account, chain, accounts }) {
+async function identity({ checks, reader, account, chain, accounts, mode }) {
   checks.equal(await reader.getChainId(), chain.id, "chain id");
   const balance = await reader.getBalance({ address: account.address });
   if (accounts.empty) checks.equal(balance, 0n, "the account holds nothing");
   const fees = await reader.estimateFeesPerGas();
   if (accounts.target !== "anvil") {
-    checks.equal(fees.maxFeePerGas, 0n, "the fee is 0");
-    checks.equal(await reader.getGasPrice(), 0n, "the gas price is 0");
+    if (mode.metered) checks.ok(fees.maxFeePerGas >= mode.price, "the fee covers the base fee");
+    else checks.equal(fees.maxFeePerGas, 0n, "the fee is 0");
+    checks.equal(await reader.getGasPrice(), mode.price, "the gas price");
   }
 }
 
@@ -76,7 +77,7 @@ async function deploy(context) {
 }
 
 async function writeRead(context, address) {
-  const { checks, reader, account, accounts } = context;
+  const { checks, reader, account, accounts, mode } = context;
   for (let round = 1n; round <= 5n; round += 1n) {
     const before = await reader.getTransactionCount({ address: account.address });
     const hash = await write(context, address, [round, "write"]);
@@ -88,7 +89,7 @@ async function writeRead(context, address) {
     checks.equal(receipt.type, "eip1559", `type of write ${round}`);
     checks.equal(value, round, `the value right after the receipt of write ${round}`);
     checks.equal(nonce, before + 1, `the nonce right after the receipt of write ${round}`);
-    if (accounts.target !== "anvil") checks.equal(receipt.effectiveGasPrice, 0n, "nothing was charged");
+    if (accounts.target !== "anvil") checks.equal(receipt.effectiveGasPrice, mode.price, "the price that was charged");
   }
 }
 
@@ -186,12 +187,12 @@ async function failures(context, address) {
 }
 
 async function concurrent(context, address) {
-  const { checks, reader, account } = context;
+  const { checks, reader, account, mode } = context;
   const first = await reader.getTransactionCount({ address: account.address });
   const order = Array.from({ length: CONCURRENT }, (_, index) => index).reverse();
   const hashes = await Promise.all(order.map((offset) => write(
     context, address, [BigInt(100 + offset), "concurrent"],
-    { nonce: first + offset, gas: 200_000n, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n },
+    { nonce: first + offset, gas: 200_000n, maxFeePerGas: mode.price, maxPriorityFeePerGas: 0n },
   )));
   const receipts = await Promise.all(hashes.map((hash) => reader.waitForTransactionReceipt({ hash })));
   checks.equal(receipts.filter(({ status }) => status === "success").length, CONCURRENT, "all succeeded");
@@ -219,10 +220,10 @@ async function multicall(context, address) {
   checks.equal(limit, 1_000_000n, "constant through Multicall3");
 }
 
-async function typedErrors({ checks, url, chain, channel, accounts, reader }) {
+async function typedErrors({ checks, url, chain, channel, accounts, reader, mode }) {
   const account = privateKeyToAccount(await accounts.fresh(url));
   const writer = createWalletClient({ chain, transport: channel, account });
-  const base = { to: account.address, gas: 21_000n, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n };
+  const base = { to: account.address, gas: 21_000n, maxFeePerGas: mode.price, maxPriorityFeePerGas: 0n };
   const send = (fields) => writer.sendTransaction({ ...base, ...fields });
   const is = (kind) => (error) => error instanceof BaseError && Boolean(error.walk((e) => e instanceof kind));
   const says = (pattern) => (error) => pattern.test(`${error.details} ${error.message}`);

@@ -11,9 +11,9 @@ const RECEIPT_ATTEMPTS = 200;
 const RECEIPT_PAUSE_MS = 50;
 const PREDEPLOYS = new URL("../../../crates/ledger/execution/predeploys/manifest.json", import.meta.url);
 
-export async function wireSuite(checks, { url, probe, accounts }) {
+export async function wireSuite(checks, { url, probe, accounts, mode }) {
   const wallet = new Wallet(await accounts.main(url));
-  const context = { checks, url, probe, accounts, wallet };
+  const context = { checks, url, probe, accounts, wallet, mode };
   await checks.step(`batch of ${BATCH}`, () => batches(context));
   await checks.step("requests that are wrong", () => wrongRequests(context));
   const address = await checks.step("deploy", () => deploy(context));
@@ -29,7 +29,8 @@ export async function wireSuite(checks, { url, probe, accounts }) {
   await checks.step("blocks can be recomputed", () => blocks(context));
   await checks.step("predeploys", () => predeploys(context));
   await checks.step("newer methods", () => newer(context, address));
-  await checks.step("fees on a free chain", () => fees(context));
+  if (mode.metered) await checks.step("fees on a metered chain", () => meteredFees(context));
+  else await checks.step("fees on a free chain", () => fees(context));
 }
 
 async function batches({ checks, url, wallet }) {
@@ -48,7 +49,7 @@ async function batches({ checks, url, wallet }) {
   checks.equal(mixed.body[1].id, "x", "the id comes back as it was");
 }
 
-async function wrongRequests({ checks, url, accounts }) {
+async function wrongRequests({ checks, url, accounts, mode }) {
   const code = async (body) => {
     const answer = (await post(url, body)).body;
     return (Array.isArray(answer) ? answer[0] : answer).error?.code;
@@ -56,7 +57,10 @@ async function wrongRequests({ checks, url, accounts }) {
   const call = (method, params) => ({ jsonrpc: "2.0", id: 1, method, params });
   checks.equal(await code(call("heqi_noSuchMethod", [])), -32601, "unknown method");
   if (accounts.target !== "anvil") {
-    checks.equal(await code(call("eth_sendTransaction", [{}])), -32601, "no signing in the node");
+    const production = ["eth_sendTransaction", "eth_sign", "personal_sign", "evm_mine", "hardhat_setBalance"];
+    for (const method of mode.dev ? [] : production) {
+      checks.equal(await code(call(method, [{}])), -32601, `no ${method} in production`);
+    }
     checks.equal(await code("{\"jsonrpc\""), -32700, "not JSON");
     checks.equal(await code([]), -32600, "an empty batch");
   }
@@ -86,12 +90,12 @@ async function base(url, wallet, gasLimit) {
   return { chainId, nonce, gasLimit, value: 0n };
 }
 
-async function deploy({ checks, url, probe, wallet }) {
+async function deploy({ checks, url, probe, wallet, mode: { price } }) {
   const { data } = await new ContractFactory(probe.abi, probe.bytecode).getDeployTransaction(7n);
   const shapes = [
-    { type: 0, gasPrice: 0n }, { type: 1, gasPrice: 0n, accessList: [] },
-    { type: 2, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n },
-    { type: 2, maxFeePerGas: 5n, maxPriorityFeePerGas: 1n },
+    { type: 0, gasPrice: price }, { type: 1, gasPrice: price, accessList: [] },
+    { type: 2, maxFeePerGas: price, maxPriorityFeePerGas: 0n },
+    { type: 2, maxFeePerGas: price + 5n, maxPriorityFeePerGas: 1n },
   ];
   let address;
   for (const shape of shapes) {
@@ -119,7 +123,7 @@ async function reverts({ checks, url }, to) {
   checks.match(panic?.data, /^0x4e487b71/, "data of a panic");
 }
 
-async function subscriptions({ checks, url, wallet }) {
+async function subscriptions({ checks, url, wallet, mode }) {
   const socket = new WebSocket(url.replace(/^http/, "ws"));
   const received = [];
   const waiting = [];
@@ -145,7 +149,7 @@ async function subscriptions({ checks, url, wallet }) {
     const heads = (await ask("eth_subscribe", ["newHeads"])).result;
     const pending = (await ask("eth_subscribe", ["newPendingTransactions"])).result;
     checks.match(heads, /^0x[0-9a-f]+$/, "subscription id");
-    const fields = { ...(await base(url, wallet, 21_000)), to: wallet.address, type: 0, gasPrice: 0n };
+    const fields = { ...(await base(url, wallet, 21_000)), to: wallet.address, type: 0, gasPrice: mode.price };
     const receipt = await sendAndWait(url, await wallet.signTransaction(fields));
     const head = await take(({ params }) =>
       params?.subscription === heads && params.result.number === receipt.blockNumber);
@@ -163,11 +167,11 @@ async function subscriptions({ checks, url, wallet }) {
   }
 }
 
-async function poolErrors({ checks, url, accounts }) {
+async function poolErrors({ checks, url, accounts, mode }) {
   const wallet = new Wallet(await accounts.fresh(url));
   const start = await base(url, wallet, 21_000);
   const sign = (fields) => wallet.signTransaction({
-    ...start, to: wallet.address, type: 0, gasPrice: 0n, ...fields,
+    ...start, to: wallet.address, type: 0, gasPrice: mode.price, ...fields,
   });
   const refusal = async (signed) =>
     (await post(url, { jsonrpc: "2.0", id: 1, method: "eth_sendRawTransaction", params: [signed] })).body.error
@@ -207,12 +211,12 @@ async function permissive({ checks, url, wallet }, to) {
   );
 }
 
-async function delegation({ checks, url, accounts }, to) {
+async function delegation({ checks, url, accounts, mode }, to) {
   const wallet = new Wallet(await accounts.fresh(url));
   const fields = await base(url, wallet, 200_000);
   const authorisation = wallet.authorizeSync({ address: to, chainId: fields.chainId, nonce: fields.nonce + 1 });
   const receipt = await sendAndWait(url, await wallet.signTransaction({
-    ...fields, to: wallet.address, type: 4, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n,
+    ...fields, to: wallet.address, type: 4, maxFeePerGas: mode.price, maxPriorityFeePerGas: 0n,
     data: keccak256(Buffer.from("value()")).slice(0, 10), authorizationList: [authorisation],
   }));
   checks.equal(receipt.status, "0x1", "a transaction of type 4");
@@ -258,17 +262,17 @@ async function hostile({ checks, url }) {
   checks.match(await rpc(url, "eth_chainId", []), /^0x[1-9a-f]/, "the node answers afterwards");
 }
 
-async function refusedByName({ checks, url, accounts }) {
+async function refusedByName({ checks, url, accounts, mode }) {
   const wallet = new Wallet(await accounts.fresh(url));
   const fields = { ...(await base(url, wallet, 100_000)), to: wallet.address };
   const refusal = async (signed) =>
     (await post(url, { jsonrpc: "2.0", id: 1, method: "eth_sendRawTransaction", params: [signed] })).body.error?.message;
   const blob = await wallet.signTransaction({
-    ...fields, type: 3, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n, maxFeePerBlobGas: 1n,
+    ...fields, type: 3, maxFeePerGas: mode.price, maxPriorityFeePerGas: 0n, maxFeePerBlobGas: 1n,
     blobVersionedHashes: [`0x01${"11".repeat(31)}`],
   });
   checks.match(await refusal(blob), /blob|transaction type not supported/i, "a blob transaction");
-  const unprotected = Transaction.from({ ...fields, chainId: 0, type: 0, gasPrice: 0n });
+  const unprotected = Transaction.from({ ...fields, chainId: 0, type: 0, gasPrice: mode.price });
   unprotected.signature = wallet.signingKey.sign(unprotected.unsignedHash);
   checks.match(await refusal(unprotected.serialized), /replay-protected/, "a transaction for every chain");
 }
@@ -317,8 +321,8 @@ async function predeploys({ checks, url }) {
   }
 }
 
-async function newer({ checks, url, wallet }, to) {
-  const fields = { ...(await base(url, wallet, 21_000)), to: wallet.address, type: 0, gasPrice: 0n };
+async function newer({ checks, url, wallet, mode }, to) {
+  const fields = { ...(await base(url, wallet, 21_000)), to: wallet.address, type: 0, gasPrice: mode.price };
   const receipt = await rpc(url, "eth_sendRawTransactionSync", [await wallet.signTransaction(fields)]);
   checks.equal(receipt.status, "0x1", "eth_sendRawTransactionSync returns the receipt");
   for (const block of [receipt.blockNumber, receipt.blockHash]) {
@@ -353,4 +357,32 @@ async function fees({ checks, url, wallet, accounts }) {
   checks.equal(receipt.effectiveGasPrice, "0x0", "a generous bid is not charged");
   const balance = await rpc(url, "eth_getBalance", [wallet.address, "latest"]);
   if (accounts.empty) checks.equal(balance, "0x0", "the account still holds nothing");
+}
+
+async function meteredFees({ checks, url, wallet, mode: { price } }) {
+  const history = await rpc(url, "eth_feeHistory", ["0x2", "latest", [20]]);
+  checks.ok(history.baseFeePerGas.every((fee) => BigInt(fee) === price), "the base fee is constant");
+  checks.ok(history.gasUsedRatio.every(Number.isFinite), "finite ratios");
+  checks.equal(BigInt(await rpc(url, "eth_gasPrice", [])), price, "gas price");
+  checks.equal(await rpc(url, "eth_maxPriorityFeePerGas", []), "0x0", "tip");
+  const head = await rpc(url, "eth_getBlockByNumber", ["latest", false]);
+  checks.equal(BigInt(head.baseFeePerGas), price, "base fee");
+  const balance = async (block) => BigInt(await rpc(url, "eth_getBalance", [wallet.address, block]));
+  const before = await balance("latest");
+  const fields = {
+    ...(await base(url, wallet, 21_000)), to: wallet.address, type: 2,
+    maxFeePerGas: price * 22n, maxPriorityFeePerGas: 3n,
+  };
+  const receipt = await sendAndWait(url, await wallet.signTransaction(fields));
+  checks.equal(BigInt(receipt.effectiveGasPrice), price + 3n, "base fee and tip are charged, not the cap");
+  checks.equal(before - (await balance("latest")), (price + 3n) * BigInt(receipt.gasUsed), "what the account paid");
+  const refusal = async (change, signer = wallet) => {
+    const signed = await signer.signTransaction({ ...fields, nonce: fields.nonce + 1, ...change });
+    const request = { jsonrpc: "2.0", id: 1, method: "eth_sendRawTransaction", params: [signed] };
+    return (await post(url, request)).body.error?.message;
+  };
+  checks.match(await refusal({ maxFeePerGas: price - 1n, maxPriorityFeePerGas: 0n }),
+    /max fee per gas less than block base fee/, "a cap below the base fee");
+  checks.match(await refusal({ nonce: 0 }, Wallet.createRandom()),
+    /insufficient funds for gas \* price \+ value/, "an empty account");
 }

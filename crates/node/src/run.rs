@@ -47,6 +47,8 @@ const PEER_CONNECT_TIME_MAX: Duration = Duration::from_secs(3);
 /// Niceness of the threads that answer requests: they get a third of the share of a consensus thread
 /// where processors are short.
 const REQUEST_NICENESS: i32 = 5;
+/// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
+const BACKLOG: i32 = 4_096;
 /// Why a node ended.
 #[derive(Debug)]
 pub struct Failure {
@@ -260,7 +262,11 @@ async fn host(
 }
 
 fn bind(address: std::net::SocketAddr, purpose: AddressPurpose) -> Result<TcpListener, NodeError> {
-    TcpListener::bind(address).map_err(|source| NodeError::Address { purpose, address, source })
+    let failed = |source| NodeError::Address { purpose, address, source };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    // The standard library asks for 128; listening again only changes that.
+    rustix::net::listen(&listener, BACKLOG).map_err(|error| failed(error.into()))?;
+    Ok(listener)
 }
 
 /// Lowers the calling thread's priority, so that a flood of requests does not keep this node from

@@ -25,7 +25,8 @@ const WARM_UP_WINDOWS: u64 = 2;
 const RATE: u32 = 300;
 /// Data of each, bytes: a window must hold several times what a store's journal holds (64 MiB).
 const DATA_BYTES: usize = 2_000;
-/// Largest disk of a node in terms of its smallest, percent, over the compared windows.
+/// Largest disk of a node per transaction kept in terms of its smallest, percent, over the compared
+/// windows.
 const GROWTH_PERCENT_MAX: u64 = 10;
 /// Time for a window.
 const WINDOW_TIME: Duration = Duration::from_secs(1_200);
@@ -54,8 +55,10 @@ pub async fn run(program: &Program, windows: u64, checks: &mut Checks) -> Result
         happen(&network, window, checks).await?;
         reach(&mut client, height).await?;
         let disk = disk(&network).await;
-        println!("  window {window}, block {height}: {} MB", megabytes(&disk));
-        disks.push(disk);
+        let kept = kept(&mut client).await?;
+        let shown = megabytes(&disk);
+        println!("  window {window}, block {height}: {shown} MB, {kept} transactions kept");
+        disks.push(disk.into_iter().map(|bytes| bytes / kept.max(1)).collect());
     }
     let sent = load.finish().await?;
     checks.check(
@@ -147,6 +150,17 @@ async fn disk(network: &Network<'_>) -> Vec<u64> {
     sums.into_iter().map(|sum| sum / LOOKS).collect()
 }
 
+/// Transactions of the newest window: blocks are as full as the machine is slow, and the disk holds
+/// transactions.
+async fn kept(client: &mut Node) -> Result<u64> {
+    let height = client.height().await?;
+    let heights: Vec<Value> = (height.saturating_sub(WINDOW_BLOCKS) + 1..=height)
+        .map(|height| json!([U64::from(height)]))
+        .collect();
+    let counts: Vec<U64> = client.batch("eth_getBlockTransactionCountByNumber", &heights).await?;
+    Ok(counts.iter().map(|count| count.to::<u64>()).sum())
+}
+
 fn megabytes(disk: &[u64]) -> String {
     let parts: Vec<String> =
         disk.iter().map(|bytes| format!("{:.1}", *bytes as f64 / 1e6)).collect();
@@ -158,7 +172,10 @@ fn flat(disks: &[Vec<u64>], checks: &mut Checks) {
         let of = || disks.iter().map(|disk| disk[number]);
         let (least, most) = (of().min().unwrap_or(1).max(1), of().max().unwrap_or(0));
         let percent = most.saturating_sub(least) * 100 / least;
-        let seen = format!("{name}: {} windows within {percent} %", disks.len());
+        let seen = format!(
+            "{name}: {} windows within {percent} %, {least} to {most} B per transaction kept",
+            disks.len()
+        );
         checks.check("the disk is flat", percent <= GROWTH_PERCENT_MAX, &seen);
     }
 }

@@ -12,7 +12,6 @@ mod control;
 mod dump;
 mod edits;
 mod error;
-mod head;
 mod ledger;
 mod mining;
 mod rules;

@@ -4,12 +4,11 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use alloy_primitives::Address;
 use chain::{ChainOptions, ChainStore, FinalizedBlock};
-use ledger_api::{AccountProof, Head, LedgerError};
+use ledger_api::{AccountProof, Head, HeadSignal, LedgerError};
 use state::{StateError, StateKey, StateReader, StateValue};
 
 use crate::{
     error::DevError,
-    head::HeadSignal,
     timeline::{Changes, Timeline, Version},
 };
 

@@ -1,9 +1,8 @@
 //! Ethereum's state trie over the values of a ledger, with proofs (EIP-1186).
 
 use alloy_primitives::{Address, B256, U256, keccak256};
-use alloy_rlp::RlpEncodable;
 use ledger_api::{AccountProof, SlotProof};
-use state::{AccountRecord, StateKey, StateValue};
+use state::{AccountRecord, StateKey, StateValue, mpt::account_leaf};
 
 use crate::trie::{LeafValue, Trie};
 
@@ -26,19 +25,7 @@ struct Account {
 
 impl LeafValue for Account {
     fn encoded(&self) -> Vec<u8> {
-        #[derive(RlpEncodable)]
-        struct Leaf {
-            nonce: u64,
-            balance: U256,
-            storage_root: B256,
-            code_hash: B256,
-        }
-        alloy_rlp::encode(Leaf {
-            nonce: self.record.nonce,
-            balance: self.record.balance,
-            storage_root: self.storage.root(),
-            code_hash: self.record.code_hash,
-        })
+        account_leaf(&self.record, self.storage.root())
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod blocks;
 mod development;
+mod head_signal;
 mod operators;
 mod proofs;
 mod snapshot;
@@ -23,6 +24,7 @@ pub use blocks::{Blocks, ChainBlock, EthereumBlock, EthereumFork};
 pub use development::{
     BlockPlan, Development, DevelopmentError, DevelopmentInfo, Edit, Mining, NextBlock,
 };
+pub use head_signal::HeadSignal;
 pub use operators::{
     ClockOffset, ConsensusStatus, STORE_LAG_BLOCKS_MAX, Standing, StandingState, StoreHeights,
     ValidatorStatus,

@@ -12,7 +12,7 @@ use consensus::ConsensusBlock;
 use execution::{
     AccessPatterns, BlockExecutor, BlockOutcome, BuildTime, DriveError, Workers, drive,
 };
-use ledger_api::LedgerError;
+use ledger_api::{HeadSignal, LedgerError};
 use pool::Pool;
 use state::{StateError, StateKey, StateReader, StateValue};
 use types::{Genesis, Namespace};
@@ -21,7 +21,6 @@ use crate::{
     divergence::Divergences,
     executed::ExecutedBlocks,
     halt::Halt,
-    head::HeadSignal,
     joining::Joining,
     latest::Latest,
     names::Names,

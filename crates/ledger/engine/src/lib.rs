@@ -24,7 +24,6 @@ mod evidence;
 mod executed;
 mod halt;
 mod handle;
-mod head;
 mod history;
 mod joining;
 mod latest;

@@ -31,7 +31,7 @@ use consensus::{
 };
 use execution::{check_genesis, validate::TransactionRules};
 use futures::future::{BoxFuture, Either, select};
-use ledger_api::{Head, Ledger};
+use ledger_api::{Head, HeadSignal, Ledger};
 use pool::{
     Admission, Pool,
     gossip::{Gossip, GossipConfig},
@@ -53,7 +53,6 @@ use crate::{
     executed::ExecutedBlocks,
     halt::Halt,
     handle::LedgerHandle,
-    head::HeadSignal,
     history::{self, History},
     joining::{self, Joiner, Joining, LeftBehind, Scout},
     latest::Latest,

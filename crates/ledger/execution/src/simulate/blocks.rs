@@ -11,9 +11,7 @@ use alloy_eips::eip4844::DATA_GAS_PER_BLOB;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::{
     Database as _,
-    context_interface::result::{
-        EVMError, ExecutionResult, HaltReason, InvalidTransaction as Refusal,
-    },
+    context_interface::result::{EVMError, ExecutionResult, HaltReason},
     primitives::{eip3860::MAX_INITCODE_SIZE, hardfork::SpecId},
 };
 use state::{StateDiff, StateKey};
@@ -21,6 +19,7 @@ use types::{FeeMode, Transaction};
 
 use super::{
     BlockingReader, CallResult, OneByOne, SimulateError, StateOverrides, TransferLog,
+    call::refused,
     precompile_places,
     transfers::{Collected, LogTracer},
 };
@@ -240,7 +239,7 @@ impl<R: BlockingReader> BlockSimulation<R> {
     fn explained(&self, error: TraceError, transaction: &Transaction) -> SimulateError {
         match error {
             TraceError::Unread(key) => self.unread(key),
-            TraceError::Refused(refusal) => refused(refusal, transaction).into(),
+            TraceError::Refused(refusal) => refused(refusal, transaction.envelope().value()).into(),
             TraceError::Exceeded(Exceeded::Time) => SimulateError::TooSlow,
             other => SimulateError::Environment(other.to_string()),
         }
@@ -317,22 +316,6 @@ fn cost_max(transaction: &Transaction, charged: bool) -> U256 {
         cost = cost.saturating_add(blob_gas.saturating_mul(blob_fee));
     }
     cost
-}
-
-fn refused(refusal: Refusal, transaction: &Transaction) -> InvalidTransaction {
-    match refusal {
-        Refusal::CallGasCostMoreThanGasLimit { initial_gas, gas_limit } => {
-            InvalidTransaction::IntrinsicGas { gas: gas_limit, needed: initial_gas }
-        }
-        Refusal::GasFloorMoreThanGasLimit { gas_floor, gas_limit } => {
-            InvalidTransaction::FloorDataGas { gas: gas_limit, needed: gas_floor }
-        }
-        Refusal::LackOfFundForMaxFee { fee, balance } => InvalidTransaction::InsufficientFunds {
-            balance: *balance,
-            cost: U256::max(*fee, transaction.envelope().value()),
-        },
-        other => InvalidTransaction::Other(other.to_string()),
-    }
 }
 
 fn outcome(result: ExecutionResult, logs: Vec<TransferLog>) -> Outcome {

@@ -53,7 +53,7 @@ impl Simulation {
             Ok(result) => {
                 Ok(Run { gas_before_refunds: result.gas().total_gas_spent(), result: seen(result) })
             }
-            Err(EVMError::Transaction(refusal)) => Err(refused(refusal, request).into()),
+            Err(EVMError::Transaction(refusal)) => Err(refused(refusal, request.value).into()),
             Err(error) => Err(SimulateError::Environment(error.to_string()).into()),
         }
     }
@@ -163,7 +163,8 @@ fn seen(result: ExecutionResult) -> CallResult {
     }
 }
 
-pub(super) fn refused(refusal: Refusal, request: &CallRequest) -> InvalidTransaction {
+/// What the EVM refused, of a call or transaction that moves `value` wei.
+pub(super) fn refused(refusal: Refusal, value: U256) -> InvalidTransaction {
     match refusal {
         Refusal::CallGasCostMoreThanGasLimit { initial_gas, gas_limit } => {
             InvalidTransaction::IntrinsicGas { gas: gas_limit, needed: initial_gas }
@@ -173,7 +174,7 @@ pub(super) fn refused(refusal: Refusal, request: &CallRequest) -> InvalidTransac
         }
         Refusal::LackOfFundForMaxFee { fee, balance } => InvalidTransaction::InsufficientFunds {
             balance: *balance,
-            cost: U256::max(*fee, request.value),
+            cost: U256::max(*fee, value),
         },
         other => InvalidTransaction::Other(other.to_string()),
     }

@@ -95,7 +95,7 @@ fn explained<R: BlockingReader>(
     match error {
         TraceError::Refused(refusal) => {
             let refusal: Refusal = refusal;
-            SimulateError::Invalid(refused(refusal, request)).into()
+            SimulateError::Invalid(refused(refusal, request.value)).into()
         }
         TraceError::Unread(key) => match reader.read_many(&[key]) {
             Err(error) => error.into(),

@@ -17,6 +17,12 @@ struct Leaf {
     code_hash: B256,
 }
 
+/// An account as the state trie's leaf has it (yellow paper, section 4.1).
+pub fn account_leaf(record: &AccountRecord, storage_root: B256) -> Vec<u8> {
+    let AccountRecord { nonce, balance, code_hash, .. } = *record;
+    alloy_rlp::encode(Leaf { nonce, balance, storage_root, code_hash })
+}
+
 /// An account with its storage. The storage root is computed once per change of the storage.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TrieAccount {
@@ -78,11 +84,6 @@ impl TrieAccount {
 
     /// The account trie's leaf.
     pub(super) fn leaf(&self) -> Vec<u8> {
-        alloy_rlp::encode(Leaf {
-            nonce: self.record.nonce,
-            balance: self.record.balance,
-            storage_root: self.storage_root(),
-            code_hash: self.record.code_hash,
-        })
+        account_leaf(&self.record, self.storage_root())
     }
 }

@@ -21,6 +21,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_trie::{HashBuilder, Nibbles};
 
 use self::account::TrieAccount;
+pub use self::account::account_leaf;
 use crate::{AccountRecord, StateDiff, StateError, StateKey, StateReader, StateValue};
 
 /// A world state in memory with its Merkle Patricia root.

@@ -1,4 +1,5 @@
-//! The newest block that everything on this node holds, and who waits for the next one.
+//! The newest block that everything on a node holds, and who waits for another one: for those who
+//! implement [`Ledger`](crate::Ledger).
 
 use std::{
     future::Future,
@@ -6,11 +7,12 @@ use std::{
 };
 
 use futures::channel::oneshot;
-use ledger_api::Head;
+
+use crate::Head;
 
 /// Shared head. Cloning shares it.
 #[derive(Clone)]
-pub(crate) struct HeadSignal(Arc<Mutex<Inner>>);
+pub struct HeadSignal(Arc<Mutex<Inner>>);
 
 struct Inner {
     head: Head,
@@ -18,34 +20,33 @@ struct Inner {
 }
 
 impl HeadSignal {
-    pub(crate) fn new(head: Head) -> Self {
+    /// At this head.
+    pub fn new(head: Head) -> Self {
         Self(Arc::new(Mutex::new(Inner { head, waiters: Vec::new() })))
     }
 
-    pub(crate) fn get(&self) -> Head {
+    /// The head.
+    pub fn get(&self) -> Head {
         self.lock().head
     }
 
     /// Moves on; a head that is not higher changes nothing.
-    pub(crate) fn publish(&self, head: Head) {
+    pub fn publish(&self, head: Head) {
         let mut inner = self.lock();
-        if head.number <= inner.head.number {
-            return;
-        }
-        inner.head = head;
-        let waiters = std::mem::take(&mut inner.waiters);
-        for (number, waiter) in waiters {
-            if head.number > number {
-                // A waiter that gave up is none of our business.
-                let _ = waiter.send(head);
-            } else if !waiter.is_canceled() {
-                inner.waiters.push((number, waiter));
-            }
+        if head.number > inner.head.number {
+            inner.move_to(head);
         }
     }
 
-    /// Resolves with the first head above `number`; never if the ledger stops before.
-    pub(crate) fn beyond(&self, number: u64) -> impl Future<Output = Head> + Send + 'static {
+    /// Moves on, or back, as only development ledgers do. A head below the one before wakes all who
+    /// wait: what they wait for has changed.
+    pub fn set(&self, head: Head) {
+        self.lock().move_to(head);
+    }
+
+    /// Resolves with the first head above `number`, or with a lower one once the ledger went back;
+    /// never if the ledger stops before.
+    pub fn beyond(&self, number: u64) -> impl Future<Output = Head> + Send + 'static + use<> {
         let mut inner = self.lock();
         let (sender, receiver) = oneshot::channel();
         if inner.head.number > number {
@@ -67,8 +68,22 @@ impl HeadSignal {
     }
 }
 
+impl Inner {
+    fn move_to(&mut self, head: Head) {
+        let went_back = head.number < self.head.number;
+        self.head = head;
+        for (number, waiter) in std::mem::take(&mut self.waiters) {
+            if went_back || head.number > number {
+                // A waiter that gave up is none of our business.
+                let _ = waiter.send(head);
+            } else if !waiter.is_canceled() {
+                self.waiters.push((number, waiter));
+            }
+        }
+    }
+}
+
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use futures::FutureExt as _;
 
@@ -90,5 +105,18 @@ mod tests {
         assert_eq!(waiting.now_or_never(), Some(head(6)));
         signal.publish(head(5));
         assert_eq!(signal.get(), head(6));
+    }
+
+    #[test]
+    fn waiters_wake_above_their_number_and_when_the_ledger_goes_back() {
+        let signal = HeadSignal::new(head(3));
+        let mut waiting = Box::pin(signal.beyond(4));
+        signal.set(head(4));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        signal.set(head(6));
+        assert_eq!(waiting.now_or_never(), Some(head(6)));
+        let waiting = signal.beyond(6);
+        signal.set(head(2));
+        assert_eq!(waiting.now_or_never(), Some(head(2)));
     }
 }

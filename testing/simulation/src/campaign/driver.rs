@@ -37,6 +37,8 @@ pub(super) struct Driver<'a> {
     pub(super) network: Network,
     pub(super) seats: BTreeMap<u64, Seat>,
     pub(super) active: Vec<Active>,
+    /// Nodes whose clock was set back, and until when their timers may stand still for it.
+    pub(super) set_back: BTreeMap<u64, SystemTime>,
     pub(super) admin: Account,
     /// When each account last sent or sent again.
     pub(super) last_sent: BTreeMap<u64, SystemTime>,
@@ -71,6 +73,7 @@ impl<'a> Driver<'a> {
             network,
             seats: BTreeMap::new(),
             active: Vec::new(),
+            set_back: BTreeMap::new(),
             admin,
             last_sent: BTreeMap::new(),
             ticks: 0,
@@ -193,9 +196,11 @@ impl<'a> Driver<'a> {
         let Some(set) = self.network.sets.of(self.network.sets.newest()) else {
             return true;
         };
+        let now = self.now();
         let wrong = |number: &u64| {
             let struck = self.active.iter().any(|active| active.victims.contains(number));
-            struck || !matches!(self.seats.get(number), Some(Seat::Up(_)))
+            let waits = self.set_back.get(number).is_some_and(|until| now < *until);
+            struck || waits || !matches!(self.seats.get(number), Some(Seat::Up(_)))
         };
         let numbers = (0..self.scenario.validators + self.scenario.spares)
             .filter(|number| set.keys().contains(&crate::validator(*number)));

@@ -1,6 +1,9 @@
 //! Faults as they begin and end, and whether they struck.
 
-use std::{collections::BTreeSet, time::SystemTime};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
 use consensus::PublicKey;
 
@@ -149,12 +152,22 @@ impl Driver<'_> {
         self.active = still;
         for active in over {
             let struck = self.heal(&active).await;
+            if let Fault::Clock { offset_ms, .. } = active.fault {
+                self.note_set_back(&active.victims, offset_ms);
+            }
             let name = active.fault.name();
             self.note(format!("{name} ends, struck: {struck}"));
             if struck {
                 self.struck(name);
             }
         }
+    }
+
+    /// A clock that was ahead and is set right leaves deadlines as far in the future: the library
+    /// keeps them as times of the clock, so the node may wait for so long.
+    fn note_set_back(&mut self, victims: &[u64], offset_ms: i64) {
+        let until = self.now() + Duration::from_millis(u64::try_from(offset_ms).unwrap_or(0));
+        self.set_back.extend(victims.iter().map(|victim| (*victim, until)));
     }
 
     /// Puts right what a fault did; whether it struck anything.

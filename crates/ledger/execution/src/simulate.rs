@@ -34,8 +34,11 @@ pub use transfers::{TRANSFER_EMITTER, TRANSFER_TOPIC, TransferLog};
 
 /// Gas of a simulated call unless configured otherwise.
 pub const CALL_GAS_MAX: u64 = 60_000_000;
-/// Rounds in which a run goes on past missing values to find several at once; after them each
-/// value is read where it is missed.
+/// Values that are read where they are missed before anything else is tried: most calls need fewer
+/// and so run once.
+const FIRST_READS_MAX: usize = 32;
+/// Rounds after that in which a run goes on past missing values to find several at once; after them
+/// each value is read where it is missed again.
 const COLLECTING_ROUNDS_MAX: usize = 16;
 
 /// Pretended accounts.
@@ -174,14 +177,14 @@ impl Simulation {
         reader: &Arc<R>,
         mut work: impl FnMut(&mut Self) -> Result<T, Stopped>,
     ) -> Result<T, SimulateError> {
+        self.state.ask(Some(Box::new(OneByOne::up_to(FIRST_READS_MAX, reader))));
         loop {
-            if self.rounds == COLLECTING_ROUNDS_MAX {
-                self.state.ask(Some(Box::new(OneByOne(Arc::clone(reader)))));
-            }
             match work(self) {
                 Ok(result) => return Ok(result),
                 Err(Stopped::Error(error)) => return Err(error),
                 Err(Stopped::NeedState(keys)) => {
+                    let endless = self.rounds >= COLLECTING_ROUNDS_MAX;
+                    self.state.ask(endless.then(|| Box::new(OneByOne::endless(reader)) as _));
                     let values = reader.read_many(&keys)?;
                     for (key, value) in keys.into_iter().zip(values) {
                         self.provide(key, value);
@@ -205,12 +208,28 @@ pub trait BlockingReader: Send + Sync + 'static {
 }
 
 /// Reads each value where it is missed.
-pub(crate) struct OneByOne<R>(pub(crate) Arc<R>);
+pub(crate) struct OneByOne<R> {
+    reader: Arc<R>,
+    left: usize,
+}
+
+impl<R: BlockingReader> OneByOne<R> {
+    /// As many values as are missed.
+    pub(crate) fn endless(reader: &Arc<R>) -> Self {
+        Self::up_to(usize::MAX, reader)
+    }
+
+    /// The first `reads` values; the run stops at the next one.
+    fn up_to(reads: usize, reader: &Arc<R>) -> Self {
+        Self { reader: Arc::clone(reader), left: reads }
+    }
+}
 
 impl<R: BlockingReader> ValueSource for OneByOne<R> {
     fn value(&mut self, key: StateKey) -> Option<Option<StateValue>> {
+        self.left = self.left.checked_sub(1)?;
         // Where reading fails the run stops at this key, and the round that reads it tells why.
-        self.0.read_many(&[key]).ok()?.pop()
+        self.reader.read_many(&[key]).ok()?.pop()
     }
 }
 

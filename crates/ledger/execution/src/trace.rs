@@ -187,7 +187,7 @@ pub fn trace_one<T: Tracer, R: BlockingReader>(
     place: TracePlace,
 ) -> Result<(T::Trace, Replayed), TraceError> {
     let mut state = BlockState::new(rules.block_hashes.clone());
-    state.ask(Some(Box::new(OneByOne(Arc::clone(reader)))));
+    state.ask(Some(Box::new(OneByOne::endless(reader))));
     let mut evm = LedgerEvm::with_configuration(
         &mut state,
         configuration,

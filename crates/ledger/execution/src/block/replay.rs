@@ -55,7 +55,7 @@ impl<R: BlockingReader> Replay<R> {
             }
         }
         replay.executor.next_phase()?;
-        let source = OneByOne(Arc::clone(&replay.reader));
+        let source = OneByOne::endless(&replay.reader);
         replay.executor.state.ask(Some(Box::new(source)));
         match replay.executor.run_operations() {
             Ok(()) => Ok(replay),

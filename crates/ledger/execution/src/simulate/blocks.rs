@@ -75,7 +75,7 @@ impl<R: BlockingReader> BlockSimulation<R> {
         checks: Checks,
     ) -> Self {
         let mut state = BlockState::new(block_hashes);
-        state.ask(Some(Box::new(OneByOne(Arc::clone(&reader)))));
+        state.ask(Some(Box::new(OneByOne::endless(&reader))));
         Self { state, reader, patience, checks, base, block: None, logs: 0 }
     }
 

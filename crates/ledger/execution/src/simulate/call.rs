@@ -37,7 +37,7 @@ impl Simulation {
             // As geth: a call that offers nothing sees no base fee.
             block.basefee = 0;
         }
-        let collecting = self.rounds < COLLECTING_ROUNDS_MAX;
+        let collecting = (1..COLLECTING_ROUNDS_MAX).contains(&self.rounds);
         if collecting {
             self.state.begin_collecting();
         }

@@ -1,6 +1,7 @@
 //! The least gas limit with which a call succeeds, found by bisection as geth does.
 
 use alloy_primitives::{Bytes, KECCAK256_EMPTY, U256};
+use revm::Database;
 use types::FeeMode;
 
 use super::{CallRequest, CallResult, SimulateError, Simulation, Stopped, call::Run};
@@ -76,7 +77,7 @@ impl Simulation {
             return Ok(high);
         }
         let sender = request.from.unwrap_or_default();
-        let balance = match self.state.account(sender) {
+        let balance = match self.state.basic(sender) {
             Ok(info) => info.map_or(U256::ZERO, |info| info.balance),
             Err(missing) => return Err(self.need([missing.0].into())),
         };
@@ -94,7 +95,7 @@ impl Simulation {
         if !request.data.is_empty() || !request.authorization_list.is_empty() {
             return Ok(false);
         }
-        match self.state.account(recipient) {
+        match self.state.basic(recipient) {
             Ok(info) => Ok(info.is_none_or(|info| info.code_hash == KECCAK256_EMPTY)),
             Err(missing) => Err(self.need([missing.0].into())),
         }

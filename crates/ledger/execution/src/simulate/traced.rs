@@ -68,7 +68,7 @@ impl Simulation {
             // As geth: a call that offers nothing sees no base fee.
             block.basefee = 0;
         }
-        self.state.ask(Some(Box::new(OneByOne(Arc::clone(reader)))));
+        self.state.ask(Some(Box::new(OneByOne::endless(reader))));
         let place =
             TracePlace { block_number: Some(self.environment.number), ..TracePlace::default() };
         let mut evm: LedgerEvm<'_, &mut BlockState> =

@@ -85,6 +85,34 @@ mod tests {
         assert_eq!(entry["rpc"][0], "https://node.example");
     }
 
+    /// What EIP-3085 and MetaMask demand of `wallet_addEthereumChain`.
+    #[tokio::test]
+    async fn behaviour_18_the_entry_can_be_given_to_a_wallet() {
+        for (headers, schemes) in [
+            (vec![("host", "localhost:8545")], ["http://localhost:8545", "ws://localhost:8545"]),
+            (
+                vec![("host", "node.example"), ("x-forwarded-proto", "https")],
+                ["https://node.example", "wss://node.example"],
+            ),
+        ] {
+            let entry: Value = serde_json::from_slice(&ask(&headers).await.2).unwrap();
+            let chain_id = entry["chainId"].as_u64().unwrap();
+            assert!(chain_id > 0 && chain_id < 4_503_599_627_370_476);
+            assert_eq!(entry["networkId"], entry["chainId"]);
+            assert_eq!(entry["rpc"], json!(schemes), "http only where the page is local");
+            let currency = &entry["nativeCurrency"];
+            assert_eq!(currency["decimals"], 18);
+            let symbol = currency["symbol"].as_str().unwrap();
+            assert!((2..=6).contains(&symbol.len()) && symbol.is_ascii(), "{symbol}");
+            for name in ["name", "chain", "shortName"] {
+                assert!(!entry[name].as_str().unwrap().is_empty(), "{name}");
+            }
+            for explorer in entry["explorers"].as_array().unwrap() {
+                assert_eq!(explorer["standard"], "EIP3091");
+            }
+        }
+    }
+
     #[tokio::test]
     async fn other_hosts_are_refused_and_odd_ones_not_repeated() {
         assert_eq!(ask(&[("host", "evil.example")]).await.0, StatusCode::FORBIDDEN);

@@ -5,6 +5,7 @@
 //! here is what callers may make this node do: how many requests, bodies and verifications at once.
 
 mod answers;
+mod budget;
 mod contracts;
 mod etherscan;
 mod form;
@@ -19,22 +20,22 @@ use std::{
 };
 
 use alloy_primitives::Address;
-use axum::{
-    Router,
-    body::{Body, to_bytes},
-    http::HeaderMap,
-};
+use axum::{Router, body::Body, http::HeaderMap, middleware::from_fn_with_state};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use verification::{
-    Compilers, Proof, Record, Store, Submission, VerificationError, limits::REQUEST_BYTES_MAX,
-};
+use verification::{Compilers, Proof, Record, Store, Submission, VerificationError};
 
 pub(crate) use self::contracts::OfLedger;
-use self::{contracts::Contracts, jobs::Jobs};
+use self::{budget::Budget, contracts::Contracts, jobs::Jobs};
 use crate::{error::NodeError, server::now_ms};
 
-/// Requests with bodies that are received or answered at once.
-const BODIES_MAX: usize = 8;
+/// Received requests with bodies, and questions to compilers, that are worked on at once.
+const WORKING_MAX: usize = 8;
+/// Bodies that are being received or worked on, bytes.
+const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Answers that are not yet read, bytes.
+const ANSWERS_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Stored contracts that are read and put into answers at once; others wait.
+const READING_MAX: usize = 4;
 /// Receiving one body.
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -44,8 +45,24 @@ pub(crate) struct Service {
     store: Arc<Store>,
     compilers: Arc<Compilers>,
     jobs: Jobs,
-    bodies: Semaphore,
+    working: Semaphore,
+    reading: Semaphore,
+    bodies: Budget,
     origins: Vec<String>,
+}
+
+/// A stored contract that is being put into an answer.
+pub(crate) struct Held<'a> {
+    record: Record,
+    _turn: Option<SemaphorePermit<'a>>,
+}
+
+impl std::ops::Deref for Held<'_> {
+    type Target = Record;
+
+    fn deref(&self) -> &Record {
+        &self.record
+    }
 }
 
 /// Verified contracts and compilers of one node.
@@ -81,7 +98,9 @@ impl Verification {
             store: self.store,
             compilers: self.compilers,
             jobs: Jobs::default(),
-            bodies: Semaphore::new(BODIES_MAX),
+            working: Semaphore::new(WORKING_MAX),
+            reading: Semaphore::new(READING_MAX),
+            bodies: Budget::new(BODIES_BYTES_MAX, "bytes of requests are being received"),
             origins: origins.to_vec(),
         });
         let router = Router::new()
@@ -91,6 +110,10 @@ impl Verification {
             .route("/api", axum::routing::get(etherscan::get).post(etherscan::post))
             .nest("/verification", own::routes())
             .with_state(service)
+            .layer(from_fn_with_state(
+                Budget::new(ANSWERS_BYTES_MAX, "bytes of answers are not yet read"),
+                budget::counted,
+            ))
             .layer(rpc::cors(origins));
         rpc::guard_hosts(router, hosts)
     }
@@ -112,26 +135,27 @@ impl Verification {
 }
 
 impl Service {
-    /// The whole body of a request, within limits, and a place among those that are worked on.
+    /// The whole body of a request, within limits, and a place among those that are worked on. One
+    /// that comes byte by byte takes none until it is whole.
     async fn body(
         &self,
         headers: &HeaderMap,
         body: Body,
-    ) -> Result<(axum::body::Bytes, SemaphorePermit<'_>), VerificationError> {
+    ) -> Result<(budget::Counted, SemaphorePermit<'_>), VerificationError> {
         if !rpc::may_connect(headers, &self.origins) {
             return Err(VerificationError::Request("web pages of this origin may not ask".into()));
         }
-        let permit = self.bodies.try_acquire().map_err(|_| VerificationError::Busy(BODIES_MAX))?;
-        let limit = || VerificationError::Limit {
-            what: "the size of the request in bytes, at least",
-            found: REQUEST_BYTES_MAX + 1,
-            limit: REQUEST_BYTES_MAX,
-        };
-        match tokio::time::timeout(BODY_TIME_MAX, to_bytes(body, REQUEST_BYTES_MAX)).await {
-            Ok(Ok(bytes)) => Ok((bytes, permit)),
-            Ok(Err(_)) => Err(limit()),
-            Err(_) => Err(VerificationError::Request("the body did not arrive in time".into())),
-        }
+        let received = tokio::time::timeout(BODY_TIME_MAX, self.bodies.receive(body)).await;
+        let body = received.unwrap_or_else(|_| {
+            Err(VerificationError::Request("the body did not arrive in time".into()))
+        })?;
+        Ok((body, self.place()?))
+    }
+
+    /// A place among those that are worked on.
+    fn place(&self) -> Result<SemaphorePermit<'_>, VerificationError> {
+        let busy = |_| VerificationError::Busy(format!("{WORKING_MAX} requests are worked on"));
+        self.working.try_acquire().map_err(busy)
     }
 
     /// Whether a request means this chain.
@@ -146,12 +170,14 @@ impl Service {
     }
 
     /// The record of a contract that still has the code it is about.
-    async fn record(&self, address: Address) -> Result<Option<Record>, VerificationError> {
+    async fn record(&self, address: Address) -> Result<Option<Held<'_>>, VerificationError> {
+        // Never closed.
+        let turn = self.reading.acquire().await.ok();
         let store = self.store.clone();
         let found = blocking(move || store.get(address)).await?;
         let Some(record) = found else { return Ok(None) };
         let code_hash = self.contracts.code_hash(address).await?;
-        Ok(Some(record).filter(|record| record.code_hash == code_hash))
+        Ok((record.code_hash == code_hash).then_some(Held { record, _turn: turn }))
     }
 
     /// Begins a verification and answers its id; the same request again answers the same id.

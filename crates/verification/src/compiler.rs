@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    time::Instant,
 };
 
 use serde::Deserialize;
@@ -14,7 +15,7 @@ use crate::{
     StandardInput, VerificationError,
     code::Compiled,
     error::shortened,
-    limits::{COMPILER_TIME_MAX, COMPILER_VERSION_TIME_MAX},
+    limits::{COMPILER_RETRY_TIME, COMPILER_TIME_MAX, COMPILER_VERSION_TIME_MAX},
     process,
 };
 
@@ -23,8 +24,14 @@ use crate::{
 pub struct Compilers {
     paths: Vec<PathBuf>,
     folder: PathBuf,
-    versions: Mutex<BTreeMap<PathBuf, String>>,
+    /// What each told.
+    versions: Mutex<BTreeMap<PathBuf, Told>>,
+    /// Held while one is asked.
+    asking: Mutex<()>,
 }
+
+/// A version, or what was wrong and when.
+type Told = Result<String, (String, Instant)>;
 
 /// What one contract compiles to.
 #[derive(Debug)]
@@ -78,7 +85,7 @@ impl Compilers {
     pub fn new(paths: Vec<PathBuf>, folder: PathBuf) -> Result<Self, VerificationError> {
         fs::create_dir_all(&folder)
             .map_err(|error| VerificationError::Store(format!("{}: {error}", folder.display())))?;
-        Ok(Self { paths, folder, versions: Mutex::default() })
+        Ok(Self { paths, folder, versions: Mutex::default(), asking: Mutex::default() })
     }
 
     /// Whether there is none at all.
@@ -98,17 +105,39 @@ impl Compilers {
         (known, problems)
     }
 
+    /// One compiler is asked at a time, and one that told none not again for a while: whoever waits
+    /// gets the answer that somebody else got.
     fn version(&self, path: &Path) -> Result<String, String> {
-        let locked = || self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(version) = locked().get(path) {
-            return Ok(version.clone());
+        if let Some(known) = self.known_version(path) {
+            return known;
         }
+        let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.known_version(path) {
+            return known;
+        }
+        let told = self.ask_version(path);
+        let kept = told.clone().map_err(|problem| (problem, Instant::now()));
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.insert(path.to_path_buf(), kept);
+        told
+    }
+
+    fn known_version(&self, path: &Path) -> Option<Result<String, String>> {
+        let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        match versions.get(path)? {
+            Ok(version) => Some(Ok(version.clone())),
+            Err((problem, when)) if when.elapsed() < COMPILER_RETRY_TIME => {
+                Some(Err(problem.clone()))
+            }
+            Err(_) => None,
+        }
+    }
+
+    fn ask_version(&self, path: &Path) -> Result<String, String> {
         let time = COMPILER_VERSION_TIME_MAX;
         let output = process::run(path, &["--version"], &self.folder, Vec::new(), time)?;
         let text = String::from_utf8_lossy(&output);
-        let version = version_of(&text).ok_or("it tells no version")?;
-        locked().insert(path.to_path_buf(), version.clone());
-        Ok(version)
+        version_of(&text).ok_or_else(|| "it tells no version".into())
     }
 
     /// Whether there is a compiler of this version.

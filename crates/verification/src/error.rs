@@ -83,9 +83,9 @@ pub enum VerificationError {
     /// There is a proof already.
     #[error("the contract at {0:#x} is verified already")]
     AlreadyVerified(Address),
-    /// Too many wait.
-    #[error("{0} verifications wait already: try again later")]
-    Busy(usize),
+    /// Too much is waited for, worked on, or not yet read; in words.
+    #[error("{0}: try again later")]
+    Busy(String),
     /// The node cannot store it.
     #[error("the node cannot store the contract: {0}")]
     Store(String),

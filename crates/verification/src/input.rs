@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{
     VerificationError,
-    limits::{NAME_BYTES_MAX, REQUEST_BYTES_MAX, SOURCES_MAX},
+    limits::{NAME_BYTES_MAX, REQUEST_BYTES_MAX, SETTINGS_BYTES_MAX, SOURCES_MAX},
 };
 
 /// Settings that change code. What else there is may make a compiler start other programs or read
@@ -104,6 +104,8 @@ impl StandardInput {
     fn checked(self) -> Result<Self, VerificationError> {
         check_sources(&self.sources)?;
         check_name(&self.name)?;
+        let settings = serde_json::to_string(&self.settings).map_or(usize::MAX, |text| text.len());
+        limit("the size of the settings in bytes", settings, SETTINGS_BYTES_MAX)?;
         match self.sources.contains_key(&self.file) {
             true => Ok(self),
             false => Err(VerificationError::NoSuchContract(self.contract())),

@@ -2,6 +2,7 @@
 //! empty folder, the lowest priority. What it starts ends with it.
 
 use std::{
+    fmt::Display,
     io::{Read, Write},
     os::unix::process::CommandExt as _,
     path::Path,
@@ -12,7 +13,10 @@ use std::{
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
-use crate::limits::{COMPILER_MEMORY_BYTES_MAX, COMPILER_OUTPUT_BYTES_MAX, COMPILER_TIME_MAX};
+use crate::limits::{
+    COMPILER_FILE_BYTES_MAX, COMPILER_MEMORY_BYTES_MAX, COMPILER_OUTPUT_BYTES_MAX,
+    COMPILER_TIME_MAX,
+};
 
 /// How often the end is looked for.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
@@ -20,6 +24,11 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 const PROCESSOR_SECONDS_MAX: u64 = COMPILER_TIME_MAX.as_secs();
 /// The lowest priority: whoever waits for a compiler waits, and nobody else does.
 const NICENESS: i32 = 19;
+/// Waits for a line, then becomes the program: by then its limits are set, and whatever it starts has
+/// them too.
+const STARTER: &str = r#"read -r _ && exec "$0" "$@""#;
+/// What a POSIX shell ends with where a program cannot be run or is not found.
+const NOT_STARTED: [i32; 2] = [126, 127];
 
 /// Runs a program on `input` and answers what it prints.
 ///
@@ -32,8 +41,10 @@ pub(crate) fn run(
     input: Vec<u8>,
     time_max: Duration,
 ) -> Result<Vec<u8>, String> {
-    let mut command = Command::new(program);
+    let mut command = Command::new("/bin/sh");
     command
+        .args(["-c", STARTER])
+        .arg(program)
         .args(arguments)
         .current_dir(folder)
         .env_clear()
@@ -43,23 +54,27 @@ pub(crate) fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .process_group(0);
-    let mut child = command
-        .spawn()
-        .map_err(|error| format!("{} does not start: {error}", program.display()))?;
+    let not_started = |why: &dyn Display| format!("{} does not start: {why}", program.display());
+    let mut child = command.spawn().map_err(|error| not_started(&error))?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let result = bound(pid).and_then(|()| converse(&mut child, input, time_max));
     if let (Some(pid), Err(_)) = (pid, &result) {
         // It, and whatever it started.
         let _ = rustix::process::kill_process_group(pid, Signal::KILL);
     }
-    let _ = child.wait();
-    result
+    let ended = child.wait();
+    let code = ended.ok().and_then(|status| status.code()).filter(|_| result.is_err());
+    match code {
+        Some(code) if NOT_STARTED.contains(&code) => Err(not_started(&"no program of this name")),
+        _ => result,
+    }
 }
 
 fn bound(pid: Option<Pid>) -> Result<(), String> {
     let limits = [
         (Resource::Data, COMPILER_MEMORY_BYTES_MAX),
         (Resource::Cpu, PROCESSOR_SECONDS_MAX),
+        (Resource::Fsize, COMPILER_FILE_BYTES_MAX),
         (Resource::Core, 0),
     ];
     for (resource, limit) in limits {
@@ -76,7 +91,7 @@ fn converse(child: &mut Child, input: Vec<u8>, time_max: Duration) -> Result<Vec
     let mut stdin = child.stdin.take().ok_or("it has no input")?;
     let stdout = child.stdout.take().ok_or("it has no output")?;
     // One that does not read its input, or closes it early, shows in its output.
-    thread::spawn(move || stdin.write_all(&input));
+    thread::spawn(move || stdin.write_all(b"\n").and_then(|()| stdin.write_all(&input)));
     let reader = thread::spawn(move || {
         let mut output = Vec::new();
         let bytes_max = COMPILER_OUTPUT_BYTES_MAX as u64 + 1;
@@ -119,6 +134,10 @@ mod tests {
         assert_eq!(shell("cat", time).unwrap(), b"input");
         assert!(shell("cat; exit 3", time).unwrap_err().contains('3'));
         assert_eq!(shell("echo $HOME$AWS_SECRET_ACCESS_KEY", time).unwrap(), b"\n");
+        let folder = tempfile::tempdir().unwrap();
+        let absent = folder.path().join("absent 'solc'");
+        let error = run(&absent, &["-c"], folder.path(), Vec::new(), time).unwrap_err();
+        assert!(error.contains("absent 'solc' does not start"), "{error}");
     }
 
     #[test]
@@ -129,5 +148,16 @@ mod tests {
         assert!(before.elapsed() < Duration::from_secs(20));
         let error = shell("yes 0123456789abcdef", Duration::from_secs(60)).unwrap_err();
         assert!(error.contains("exceeds"), "{error}");
+    }
+
+    #[test]
+    fn no_file_grows_beyond_the_limit() {
+        let blocks = COMPILER_FILE_BYTES_MAX / 1_048_576 + 1;
+        let write = |blocks: u64| {
+            let script = format!("dd if=/dev/zero of=file bs=1048576 count={blocks} 2> /dev/null");
+            shell(&script, Duration::from_secs(60))
+        };
+        assert!(write(1).is_ok());
+        assert!(write(blocks).is_err());
     }
 }

@@ -13,8 +13,8 @@ use std::{
 use alloy_primitives::{Address, hex};
 
 use crate::{
-    Record, VerificationError,
-    limits::{RECORD_BYTES_MAX, RECORDS_MAX, STORE_BYTES_MAX},
+    Proof, Record, VerificationError,
+    limits::{RECORD_BYTES_MAX, RECORDS_MAX, STORE_BYTES_MAX, STORE_COMPILED_PERCENT},
     record::RECORD_FORMAT,
 };
 
@@ -109,7 +109,8 @@ impl Store {
         let old = sizes.get(&record.address).copied();
         let bytes: u64 = sizes.values().sum::<u64>() - old.unwrap_or(0);
         let size = text.len() as u64;
-        if sizes.len() >= RECORDS_MAX && old.is_none() || bytes + size > STORE_BYTES_MAX {
+        let (records_max, bytes_max) = room_for(record.proof);
+        if sizes.len() >= records_max && old.is_none() || bytes + size > bytes_max {
             let cause = format!("{} contracts, {bytes} bytes: the limit is reached", sizes.len());
             return Err(VerificationError::Store(cause));
         }
@@ -125,6 +126,18 @@ impl Store {
 
     fn sizes(&self) -> MutexGuard<'_, BTreeMap<Address, u64>> {
         self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Records and bytes up to which there is room for another one.
+pub(crate) fn room_for(proof: Proof) -> (usize, u64) {
+    match proof {
+        Proof::Compiled => (RECORDS_MAX, STORE_BYTES_MAX),
+        Proof::Declared => {
+            let share = 100 - STORE_COMPILED_PERCENT;
+            let records = RECORDS_MAX as u64 * share / 100;
+            (usize::try_from(records).unwrap_or(RECORDS_MAX), STORE_BYTES_MAX * share / 100)
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use alloy_primitives::{Address, hex};
 use proptest::prelude::*;
 use serde_json::{Value, json, value::RawValue};
 
-use super::*;
+use super::{store::room_for, *};
 
 const VERSION: &str = "0.8.37+commit.f401782d";
 const VAULT: Address = Address::repeat_byte(0x77);
@@ -54,12 +54,16 @@ fn vault_sources() -> BTreeMap<String, String> {
 /// A program that answers as solc 0.8.37 did when the fixture was made.
 fn recorded(folder: &Path, text: &str) -> PathBuf {
     fs::write(folder.join("output.json"), text).unwrap();
-    let path = folder.join("solc");
     let script = format!(
         "#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'Version: {VERSION}.Linux.g++'; else\n\
          cat > {0}/input.json; cat {0}/output.json; fi\n",
         folder.display()
     );
+    program(folder, &script)
+}
+
+fn program(folder: &Path, script: &str) -> PathBuf {
+    let path = folder.join("solc");
     // By another process: a file that this one has open for writing while another test starts a
     // program cannot be executed.
     let write = ["-c", "cat > \"$0\" && chmod 755 \"$0\""];
@@ -264,6 +268,9 @@ fn hostile_inputs_are_refused_with_a_reason() {
     let mut long = good.clone();
     long["sources"]["x".repeat(limits::NAME_BYTES_MAX + 1)] = json!({"content": ""});
     assert_eq!(error(&long, name, VERSION), "VER-0002");
+    let mut settings = good.clone();
+    settings["settings"]["remappings"] = json!(vec![1; limits::SETTINGS_BYTES_MAX]);
+    assert_eq!(error(&settings, name, VERSION), "VER-0002");
     let mut control = good;
     control["sources"]["a\u{0}b"] = json!({"content": ""});
     assert_eq!(error(&control, name, VERSION), "VER-0001");
@@ -299,6 +306,34 @@ fn records_survive_a_restart_and_a_stronger_proof_stays() {
     let store = Store::open(&place).unwrap();
     store.put(&declared).unwrap();
     assert_eq!(store.get(VAULT).unwrap().unwrap(), declared);
+}
+
+/// One that hangs or tells nothing is not started again for each who asks.
+#[test]
+fn a_compiler_that_tells_no_version_is_asked_once_in_a_while() {
+    let folder = tempfile::tempdir().unwrap();
+    let calls = folder.path().join("calls");
+    let path = program(folder.path(), &format!("#!/bin/sh\necho >> {}\n", calls.display()));
+    let compilers = Compilers::new(vec![path], folder.path().join("scratch")).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..3 {
+                    let (known, problems) = compilers.versions();
+                    assert_eq!((known.len(), problems.len()), (0, 1));
+                    assert_eq!(compilers.require("0.8.30").unwrap_err().code(), "VER-0004");
+                }
+            });
+        }
+    });
+    assert_eq!(fs::read_to_string(calls).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn declarations_alone_never_fill_the_store() {
+    let (declared, compiled) = (room_for(Proof::Declared), room_for(Proof::Compiled));
+    assert_eq!(compiled, (limits::RECORDS_MAX, limits::STORE_BYTES_MAX));
+    assert_eq!(declared, (limits::RECORDS_MAX / 2, limits::STORE_BYTES_MAX / 2));
 }
 
 #[test]

@@ -152,7 +152,10 @@ pub enum LogQueryError {
         limit: usize,
     },
     /// Answering would read more than one query may.
-    #[error("query reads more than {limit} {what}; narrow the range or the filter")]
+    // Begins as a text by which indexers know that they should ask for fewer blocks.
+    #[error(
+        "query exceeds max results: more than {limit} {what} to read; narrow the range or the filter"
+    )]
     TooBroad {
         /// How many of `what` one query may read.
         limit: usize,

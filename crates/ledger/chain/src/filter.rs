@@ -9,6 +9,9 @@ pub const LOG_FILTER_ALTERNATIVES_MAX: usize = 1000;
 /// Topic positions; a log has at most this many topics.
 pub const LOG_FILTER_TOPICS_MAX: usize = 4;
 
+/// Data and topics of all logs in one answer, bytes: about what an answer of 25 MiB in JSON can hold.
+pub const LOG_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// A conjunction over address and topics; each position is a list of alternatives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogFilter {

@@ -80,7 +80,9 @@ pub use backfill::{BACKFILL_BODIES_MAX, BACKFILL_HEADERS_MAX};
 pub use block::{FinalizedBlock, LogEntry, OldValue, TxLocation};
 pub use error::{ChainError, LogQueryError};
 pub use evidence::{EVIDENCE_MAX, EVIDENCE_PER_VALIDATOR_MAX};
-pub use filter::{LOG_FILTER_ALTERNATIVES_MAX, LOG_FILTER_TOPICS_MAX, LogFilter, LogLimits};
+pub use filter::{
+    LOG_ANSWER_BYTES_MAX, LOG_FILTER_ALTERNATIVES_MAX, LOG_FILTER_TOPICS_MAX, LogFilter, LogLimits,
+};
 pub use options::{ChainOptions, HISTORY_BLOCKS_DEFAULT};
 pub use set_aside::SetAside;
 pub use store::ChainStore;

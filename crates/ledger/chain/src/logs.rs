@@ -7,7 +7,7 @@ use types::Receipt;
 
 use crate::{
     ChainError, ChainStore, LogEntry, LogFilter, LogLimits, LogQueryError, cache::WholeBlock,
-    log_index::Candidates,
+    filter::LOG_ANSWER_BYTES_MAX, log_index::Candidates,
 };
 
 impl ChainStore {
@@ -49,7 +49,7 @@ impl ChainStore {
         self.check_logs_kept(bounds.0)?;
         let index = &self.tables.log_terms;
         let mut candidates = Candidates::new(index, filter, bounds, limits.index_entries_max)?;
-        let mut found = Vec::new();
+        let mut found = Found::default();
         let mut read = 0;
         while let Some(number) = candidates.next()? {
             read += 1;
@@ -59,7 +59,7 @@ impl ChainStore {
             }
             self.collect(number, filter, limits.entries_max, &mut found)?;
         }
-        Ok(found)
+        Ok(found.logs)
     }
 
     /// The oldest block with logs, if a query from `first` on starts below it.
@@ -78,7 +78,7 @@ impl ChainStore {
         number: u64,
         filter: &LogFilter,
         limit: usize,
-        found: &mut Vec<LogEntry>,
+        found: &mut Found,
     ) -> Result<(), LogQueryError> {
         let Some(whole) = self.matching_block(number, filter)? else {
             return Ok(());
@@ -87,10 +87,7 @@ impl ChainStore {
         for (index, receipt) in (0..).zip(whole.receipts.iter()) {
             for log in &receipt.logs {
                 if filter.matches(log) {
-                    if found.len() >= limit {
-                        return Err(LogQueryError::TooMany { limit });
-                    }
-                    found.push(entry(&whole, index, log_index, log));
+                    found.add(entry(&whole, index, log_index, log), limit)?;
                 }
                 log_index += 1;
             }
@@ -113,6 +110,29 @@ impl ChainStore {
             return Ok(None);
         }
         Ok(Some(Arc::new(self.load(number)?)))
+    }
+}
+
+/// What a query has found so far.
+#[derive(Default)]
+struct Found {
+    logs: Vec<LogEntry>,
+    /// Bytes of their data and topics.
+    bytes: usize,
+}
+
+impl Found {
+    fn add(&mut self, entry: LogEntry, limit: usize) -> Result<(), LogQueryError> {
+        if self.logs.len() >= limit {
+            return Err(LogQueryError::TooMany { limit });
+        }
+        self.bytes += entry.log.data.data.len() + 32 * entry.log.topics().len();
+        if self.bytes > LOG_ANSWER_BYTES_MAX {
+            let limit = LOG_ANSWER_BYTES_MAX;
+            return Err(LogQueryError::TooBroad { limit, what: "bytes of logs" });
+        }
+        self.logs.push(entry);
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use alloy_consensus::{
     Transaction as _, TxEnvelope, Typed2718 as _, transaction::SignerRecoverable as _,
 };
-use alloy_eips::{Decodable2718 as _, Encodable2718 as _};
+use alloy_eips::{Decodable2718 as _, Encodable2718 as _, eip2718::Eip2718Error};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 
 use crate::limits::TRANSACTION_BYTES_MAX;
@@ -151,8 +151,11 @@ fn decode_envelope(encoded: &Bytes) -> Result<TxEnvelope, TransactionError> {
     if encoded.len() > TRANSACTION_BYTES_MAX {
         return Err(TransactionError::Oversized(encoded.len()));
     }
-    let envelope = TxEnvelope::decode_2718_exact(encoded)
-        .map_err(|error| TransactionError::Malformed(error.to_string()))?;
+    let envelope = TxEnvelope::decode_2718_exact(encoded).map_err(|error| match error {
+        Eip2718Error::RlpError(error) => TransactionError::Malformed(error.to_string()),
+        // How the library says that a list is no transaction of type 0.
+        _ => TransactionError::Malformed("the list is not a signed transaction".into()),
+    })?;
     if envelope.encoded_2718() != encoded[..] {
         return Err(TransactionError::Malformed("not the canonical encoding".into()));
     }

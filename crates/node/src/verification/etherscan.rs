@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use verification::{Proof, Record, StandardInput, Submission, VerificationError};
 
 use super::{
-    Service,
+    Held, Service,
     answers::{address, answer},
     form,
 };
@@ -48,7 +48,7 @@ pub(super) async fn post(
         form::parse(query.unwrap_or_default().as_bytes(), &mut fields)?;
         let (body, _permit) = service.body(&headers, body).await?;
         form::parse(&body, &mut fields)?;
-        act(&service, &fields, Some(&body)).await
+        act(&service, &fields, Some(&*body)).await
     };
     respond(done.await)
 }
@@ -89,7 +89,7 @@ async fn act(
         }
         ("contract", "getsourcecode") => {
             let record = compiled(service, field("address")).await?;
-            Ok((true, json!([source_code(record.as_ref())])))
+            Ok((true, json!([source_code(record.as_deref())])))
         }
         ("contract", "verifysourcecode") => {
             // A web page of a stranger can make a browser send any GET.
@@ -105,7 +105,10 @@ async fn act(
     }
 }
 
-async fn compiled(service: &Service, contract: &str) -> Result<Option<Record>, VerificationError> {
+async fn compiled<'a>(
+    service: &'a Service,
+    contract: &str,
+) -> Result<Option<Held<'a>>, VerificationError> {
     let record = service.record(address(contract)?).await?;
     Ok(record.filter(|record| record.proof == Proof::Compiled))
 }

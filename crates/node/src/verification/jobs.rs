@@ -65,7 +65,7 @@ impl Jobs {
         }
         let waiting = state.jobs.values().filter(|job| job.outcome.is_none()).count();
         if waiting >= WAITING_MAX {
-            return Err(VerificationError::Busy(waiting));
+            return Err(VerificationError::Busy(format!("{waiting} verifications wait already")));
         }
         state.ended.retain(|ended| ended != id);
         let job = Job { address, started_ms: now_ms, ended_ms: None, outcome: None };

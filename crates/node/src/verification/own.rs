@@ -62,8 +62,12 @@ async fn contract(State(service): State<Arc<Service>>, Path(contract): Path<Stri
 }
 
 async fn compilers(State(service): State<Arc<Service>>) -> Response {
-    let compilers = service.compilers.clone();
-    match blocking(move || Ok(compilers.versions().0)).await {
+    let versions = async {
+        let _place = service.place()?;
+        let compilers = service.compilers.clone();
+        blocking(move || Ok(compilers.versions().0)).await
+    };
+    match versions.await {
         Ok(versions) => answer(StatusCode::OK, json!({"solc": versions})),
         Err(error) => refused(&error),
     }

@@ -20,7 +20,7 @@ use verification::{
 };
 
 use super::{
-    Service,
+    Held, Service,
     answers::{address, answer, error_value, iso_time, refused},
     form,
     jobs::Job,
@@ -58,8 +58,8 @@ async fn contract(
 
 /// Contracts that are only declared are not verified, and tools must not take them for it: they look
 /// like unknown ones here.
-fn found(service: &Service, address: Address, record: Option<Record>, fields: &str) -> Response {
-    let word = record.as_ref().and_then(Record::match_word);
+fn found(service: &Service, address: Address, record: Option<Held<'_>>, fields: &str) -> Response {
+    let word = record.as_ref().and_then(|record| record.match_word());
     let time = record.as_ref().map(|record| iso_time(record.recorded_ms));
     let mut value = summary(service, address, word, time);
     let Some(record) = record.filter(|record| record.proof == Proof::Compiled) else {

@@ -7,10 +7,12 @@ use std::{
 };
 
 use alloy_primitives::{B256, Bytes, hex, keccak256};
-use axum::{extract::Request, http::StatusCode, response::Response};
-use futures::future::BoxFuture;
+use axum::{body::to_bytes, extract::Request, http::StatusCode, response::Response};
+use futures::{StreamExt as _, future::BoxFuture};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+
+use verification::limits::REQUEST_BYTES_MAX;
 
 use super::*;
 
@@ -343,4 +345,24 @@ async fn hostile_requests_are_refused() {
     let answer = node.send(preflight.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.headers()["access-control-allow-private-network"], "true");
     assert_eq!(answer.headers()["access-control-allow-origin"], "https://page.example");
+}
+
+/// Bodies that come byte by byte take no place from whole ones.
+#[tokio::test]
+async fn slow_requests_hold_up_nobody() {
+    let node = Node::new(true);
+    let mut slow = Vec::new();
+    for _ in 0..4 * WORKING_MAX {
+        let begun = futures::stream::once(async { Ok::<_, std::io::Error>("{".to_owned()) });
+        let body = Body::from_stream(begun.chain(futures::stream::pending()));
+        let request = Request::builder().method("POST").uri(place("verify"));
+        let request = request.header("host", "localhost").body(body).unwrap();
+        let router = node.router.clone();
+        slow.push(tokio::spawn(router.oneshot(request)));
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let job = node.begin(&place("verify"), &standard()).await;
+    assert_eq!(job["contract"]["match"], "exact_match");
+    assert!(slow.iter().all(|one| !one.is_finished()));
+    slow.iter().for_each(tokio::task::JoinHandle::abort);
 }

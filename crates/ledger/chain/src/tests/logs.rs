@@ -2,13 +2,13 @@
 
 use std::ops::RangeInclusive;
 
-use alloy_primitives::{Log, keccak256};
+use alloy_primitives::{Log, LogData, keccak256};
 use proptest::prelude::*;
 
 use super::fixture::{address, chain, log, open, word};
 use crate::{
-    ChainStore, FinalizedBlock, LOG_FILTER_ALTERNATIVES_MAX, LogEntry, LogFilter, LogLimits,
-    LogQueryError,
+    ChainStore, FinalizedBlock, LOG_ANSWER_BYTES_MAX, LOG_FILTER_ALTERNATIVES_MAX, LogEntry,
+    LogFilter, LogLimits, LogQueryError,
 };
 
 /// Written without the store's code, on purpose: geth's rules spelled out.
@@ -120,6 +120,22 @@ fn a_selective_filter_reads_few_blocks_and_few_entries() {
     // One dense and one sparse term: the cursor of the dense one jumps.
     let both = LogFilter { addresses: vec![address(1)], topics: vec![vec![word(6)]] };
     assert_eq!(store.logs(&both, 0..=2_999, few).unwrap(), vec![]);
+}
+
+#[test]
+fn the_bytes_of_an_answer_are_bounded() {
+    const BYTES: usize = LOG_ANSWER_BYTES_MAX / 4;
+    let heavy = || {
+        let mut heavy = log(1, &[]);
+        heavy.data = LogData::new_unchecked(Vec::new(), vec![7; BYTES].into());
+        vec![vec![heavy]]
+    };
+    let (_folder, store) = fill(&chain((0..5).map(|_| heavy()).collect()));
+    let limits = LogLimits::default();
+    assert_eq!(store.logs(&by_address(1), 0..=3, limits).unwrap().len(), 4);
+    let error = store.logs(&by_address(1), 0..=9, limits).unwrap_err();
+    let broad = LogQueryError::TooBroad { limit: LOG_ANSWER_BYTES_MAX, what: "bytes of logs" };
+    assert_eq!(error.to_string(), broad.to_string());
 }
 
 #[test]

@@ -8,7 +8,8 @@ use alloy_rpc_types_trace::geth::{
     GethDebugTracingOptions, GethTrace,
 };
 use revm_inspectors::tracing::{
-    DebugInspector, DebugInspectorError, TraceLimitBehavior, TraceLimits, TransactionContext,
+    DebugInspector, DebugInspectorError, MuxError, TraceLimitBehavior, TraceLimits,
+    TransactionContext,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -86,8 +87,7 @@ impl Tracer for GethTracer {
     fn inspector(&self) -> Result<DebugInspector, TraceError> {
         match &self.options.tracer {
             Some(GethDebugTracerType::JsTracer(code)) if !code.is_empty() => {
-                let message = format!("JavaScript tracers are not supported: use {OFFERED}");
-                return Err(TraceError::Options(message));
+                return Err(TraceError::Options(unknown(code)));
             }
             Some(GethDebugTracerType::BuiltInTracer(
                 unsupported @ (BuiltIn::Erc7562Tracer | BuiltIn::StateGasTracer),
@@ -99,7 +99,14 @@ impl Tracer for GethTracer {
             _ => {}
         }
         let inspector = DebugInspector::new(self.options.clone());
-        inspector.map(limited).map_err(|error| TraceError::Options(error.to_string()))
+        inspector.map(limited).map_err(|error| {
+            TraceError::Options(match error {
+                DebugInspectorError::MuxInspector(MuxError::UnsupportedTracerType(tracer)) => {
+                    unknown(tracer.as_str())
+                }
+                other => other.to_string(),
+            })
+        })
     }
 
     fn costs(&self) -> Costs {
@@ -164,6 +171,14 @@ impl Tracer for GethTracer {
             }
             other => GethOutput::Library(Box::new(other)),
         })
+    }
+}
+
+/// A tracer that there is not: a word is a name, everything else the text of one.
+fn unknown(tracer: &str) -> String {
+    match !tracer.is_empty() && tracer.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        true => format!("tracer {tracer:.60} is not supported: use {OFFERED}"),
+        false => format!("JavaScript tracers are not supported: use {OFFERED}"),
     }
 }
 

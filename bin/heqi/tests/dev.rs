@@ -256,6 +256,142 @@ fn values_are_set_and_accounts_impersonated_under_both_names() {
     assert_eq!(signature.as_str().map(str::len), Some(132));
 }
 
+/// Code that reverts before a time: `if (timestamp < time) revert()`.
+fn not_before(time: u64) -> String {
+    format!("0x67{time:016x}4210600f57005b5f5ffd")
+}
+
+#[test]
+fn estimates_are_for_the_block_that_comes() {
+    let folder = folder();
+    let dev = Dev::start(folder.path(), &["--no-predeploys"]);
+    let time = hex(&dev.block("latest")["timestamp"]) + 10_000;
+    dev.call("anvil_setCode", json!([SECOND, not_before(time)]));
+    let call = json!({ "from": FIRST, "to": SECOND });
+    for method in ["eth_call", "eth_estimateGas", "eth_sendTransaction"] {
+        assert_eq!(dev.ask(method, json!([call])).expect_err("too early")["code"], 3, "{method}");
+    }
+    dev.call("evm_setNextBlockTimestamp", json!([time]));
+    // The newest block is still what it was; the one to come is not.
+    assert_eq!(dev.ask("eth_call", json!([call, "latest"])).expect_err("too early")["code"], 3);
+    assert_eq!(dev.call("eth_call", json!([call, "pending"])), "0x");
+    assert!(dev.ask("eth_estimateGas", json!([call, "latest"])).is_err());
+    assert!(dev.number("eth_estimateGas", json!([call])) > 21_000);
+    assert_eq!(dev.send(call)["status"], "0x1");
+    assert_eq!(hex(&dev.block("latest")["timestamp"]), time);
+}
+
+#[test]
+fn what_waits_is_seen_in_the_pending_block() {
+    let folder = folder();
+    let dev = Dev::start(folder.path(), &["--no-mining", "--no-predeploys"]);
+    let transfer = json!({ "from": FIRST, "to": SECOND, "value": "0x64" });
+    let before = dev.call("eth_getBalance", json!([SECOND, "latest"]));
+    let hash = dev.call("eth_sendTransaction", json!([transfer]));
+    let created = dev.call("eth_sendTransaction", json!([{ "from": FIRST, "data": COUNTER }]));
+    assert_eq!(dev.call("eth_getBalance", json!([SECOND, "latest"])), before);
+    assert_ne!(dev.call("eth_getBalance", json!([SECOND, "pending"])), before);
+    assert_eq!(dev.number("eth_getTransactionCount", json!([FIRST, "pending"])), 2);
+    assert_eq!(dev.number("eth_getTransactionCount", json!([FIRST, "latest"])), 0);
+    let pending = dev.block("pending");
+    assert_eq!(pending["transactions"], json!([hash, created]));
+    assert_eq!((dev.height(), hex(&pending["number"])), (1, 2));
+    let count = dev.number("eth_getBlockTransactionCountByNumber", json!(["pending"]));
+    assert_eq!(count, 2);
+    let full = dev.call("eth_getBlockByNumber", json!(["pending", true]));
+    assert_eq!(full["transactions"][0]["from"], FIRST);
+    // Built on what waits: the counter's code is not there before.
+    let counter = "0xe7f1725e7734ce288f8367e1bb143e90bb3f0512";
+    assert_eq!(dev.call("eth_getCode", json!([counter, "latest"])), "0x");
+    assert_ne!(dev.call("eth_getCode", json!([counter, "pending"])), "0x");
+    let counted = dev.call("eth_sendTransaction", json!([{ "from": FIRST, "to": counter }]));
+    let slot = |block: &str| dev.number("eth_getStorageAt", json!([counter, "0x0", block]));
+    assert_eq!((slot("latest"), slot("pending")), (0, 1));
+    dev.call("evm_mine", json!([]));
+    assert_eq!(dev.call("eth_getTransactionReceipt", json!([counted]))["status"], "0x1");
+    assert_eq!((slot("latest"), slot("pending")), (1, 1));
+}
+
+#[test]
+fn transactions_that_are_sent_at_once_get_a_nonce_each() {
+    const SENDERS: u64 = 8;
+    const ROUNDS: u64 = 5;
+    let folder = folder();
+    let dev = Dev::start(folder.path(), &["--no-predeploys"]);
+    std::thread::scope(|scope| {
+        for _ in 0..SENDERS {
+            scope.spawn(|| {
+                for _ in 0..ROUNDS {
+                    let receipt = dev.send(json!({ "from": FIRST, "to": SECOND }));
+                    assert_eq!(receipt["status"], "0x1", "{receipt}");
+                }
+            });
+        }
+    });
+    let count = dev.number("eth_getTransactionCount", json!([FIRST, "latest"]));
+    assert_eq!(count, SENDERS * ROUNDS);
+}
+
+#[test]
+fn documents_and_transactions_are_signed_for_development_accounts() {
+    let folder = folder();
+    let dev = Dev::start(folder.path(), &["--no-predeploys"]);
+    let member = |name: &str, kind: &str| json!({ "name": name, "type": kind });
+    let document = json!({
+        "types": { "Permit": [
+            member("owner", "address"), member("spender", "address"), member("value", "uint256"),
+            member("nonce", "uint256"), member("deadline", "uint256"),
+        ] },
+        "primaryType": "Permit",
+        "domain": {
+            "name": "My Token",
+            "version": "1",
+            "chainId": "0x7a69",
+            "verifyingContract": "0x5fbdb2315678afecb367f032d93f642f64180aa3",
+        },
+        "message": {
+            "owner": FIRST,
+            "spender": SECOND,
+            "value": "42",
+            "nonce": 0,
+            "deadline": format!("0x{}", "f".repeat(64)),
+        },
+    });
+    // What ethers' wallet makes of it with the first account's key.
+    let expected = "0x1dd5a18239fb4d46c787b54fe22e15f163e6d278232502b1cb0e85b73a7c3f8e\
+        7ef6532a2a99f055c0cf36fa4763ae96886ab921655a72aa5c89b712f360217a1b";
+    for given in [document.clone(), json!(document.to_string())] {
+        assert_eq!(dev.call("eth_signTypedData_v4", json!([FIRST, given])), expected);
+    }
+    let unknown = "0x00000000000000000000000000000000000000aa";
+    let error = dev.ask("eth_signTypedData_v4", json!([unknown, document])).expect_err("refused");
+    assert!(error["message"].as_str().expect("text").contains("unknown account"), "{error}");
+    let mut broken = document;
+    broken["message"]["value"] = json!("-1");
+    let error = dev.ask("eth_signTypedData_v4", json!([FIRST, broken])).expect_err("refused");
+    assert_eq!(error["code"], -32_602, "{error}");
+    assert_eq!(error["message"], "invalid argument 1: a value is no uint256");
+    // Signed, not sent.
+    let transfer = json!({ "from": SECOND, "to": FIRST, "value": "0x1" });
+    let raw = dev.call("eth_signTransaction", json!([transfer]));
+    assert_eq!(dev.height(), 1);
+    let hash = dev.call("eth_sendRawTransaction", json!([raw]));
+    assert_eq!(dev.call("eth_getTransactionReceipt", json!([hash]))["from"], SECOND);
+    assert!(dev.ask("eth_signTransaction", json!([{ "from": unknown, "to": FIRST }])).is_err());
+    // Sent, not signed.
+    assert_eq!(dev.call("anvil_addBalance", json!([unknown, "0x5"])), true);
+    assert_eq!(dev.call("anvil_addBalance", json!([unknown, "0x5"])), true);
+    let transfer = json!({ "from": unknown, "to": FIRST, "value": "0x4" });
+    let hash = dev.call("eth_sendUnsignedTransaction", json!([transfer]));
+    assert_eq!(dev.call("eth_getTransactionReceipt", json!([hash]))["from"], unknown);
+    assert_eq!(dev.number("eth_getBalance", json!([unknown, "latest"])), 6);
+    assert_eq!(dev.call("evm_setAccountNonce", json!([unknown, "0x9"])), true);
+    assert_eq!(dev.number("eth_getTransactionCount", json!([unknown, "latest"])), 9);
+    assert_eq!(dev.call("eth_requestAccounts", json!([])), dev.call("eth_accounts", json!([])));
+    assert_eq!(dev.call("hardhat_setLoggingEnabled", json!([true])), true);
+    assert!(dev.ask("hardhat_setMinGasPrice", json!(["0x1"])).is_err());
+}
+
 #[test]
 fn proofs_are_answered_where_blocks_commit_to_ethereums_trie() {
     let folder = folder();
@@ -268,6 +404,26 @@ fn proofs_are_answered_where_blocks_commit_to_ethereums_trie() {
     let plain = Dev::start(folder.path(), &[]);
     let error = plain.ask("eth_getProof", json!([FIRST, [], "latest"])).expect_err("refused");
     assert_eq!(error["code"], -32_004, "{error}");
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("--state mpt")), "{error}");
+    let wanted = json!([[{ "address": FIRST }]]);
+    let error = plain.ask("heqi_getStateProof", wanted).expect_err("refused");
+    assert_eq!(error["code"], -32_004, "{error}");
+}
+
+#[test]
+fn filters_go_on_from_where_the_ledger_went_back_to() {
+    let folder = folder();
+    let dev = Dev::start(folder.path(), &[]);
+    let filter = dev.call("eth_newBlockFilter", json!([]));
+    let snapshot = dev.call("evm_snapshot", json!([]));
+    for _ in 0..3 {
+        dev.call("evm_mine", json!([]));
+    }
+    let changes = || dev.call("eth_getFilterChanges", json!([filter])).as_array().map(Vec::len);
+    assert_eq!(changes(), Some(3));
+    assert_eq!(dev.call("evm_revert", json!([snapshot])), true);
+    dev.call("evm_mine", json!([]));
+    assert_eq!(changes(), Some(1), "the block in place of another one");
 }
 
 #[test]
@@ -332,7 +488,9 @@ fn mistakes_and_folders_of_nodes_are_refused() {
 fn hostile_parameters_are_refused_in_words() {
     let folder = folder();
     let dev = Dev::start(folder.path(), &["--no-predeploys"]);
-    let methods = "eth_sendTransaction eth_sign personal_sign evm_mine hardhat_mine \
+    let methods = "eth_sendTransaction eth_sendUnsignedTransaction eth_signTransaction eth_sign \
+        personal_sign eth_signTypedData_v4 anvil_addBalance evm_setAccountNonce \
+        hardhat_setLoggingEnabled eth_getBlockByNumber eth_estimateGas evm_mine hardhat_mine \
         evm_setAutomine hardhat_getAutomine anvil_getIntervalMining evm_increaseTime evm_setTime \
         evm_setNextBlockTimestamp anvil_setBlockTimestampInterval anvil_removeBlockTimestampInterval \
         evm_setBlockGasLimit hardhat_setNextBlockBaseFeePerGas hardhat_setCoinbase \
@@ -360,6 +518,9 @@ fn hostile_parameters_are_refused_in_words() {
         json!({ "from": FIRST, "to": FIRST, "value": "0xffffffffffffffffffffffffffffffff" }),
         json!({ "forking": 5 }),
         json!({ "accounts": {} }),
+        json!({ "types": {}, "primaryType": "A", "domain": {}, "message": {} }),
+        json!({ "types": { "A": [{ "name": "a", "type": "A[]" }] }, "primaryType": "A",
+            "message": { "a": [{ "a": [] }, { "a": [1] }] } }),
         json!(format!("0x{}", "ff".repeat(100_000))),
     ];
     for method in methods.split_whitespace() {

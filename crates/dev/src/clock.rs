@@ -39,6 +39,12 @@ impl Clock {
         }
     }
 
+    /// The clock as it was when the machine's showed `taken_s`: time goes on from there.
+    pub fn resumed(self, taken_s: u64) -> Self {
+        let passed = machine_time_s().saturating_sub(taken_s);
+        Self { offset_s: self.offset_s.saturating_sub_unsigned(passed), ..self }
+    }
+
     /// A block has this timestamp: what was set for it is used up, and time goes on from there if
     /// it is ahead.
     pub fn made(&mut self, timestamp: u64) {
@@ -117,6 +123,14 @@ mod tests {
         clock.made(now - 500);
         assert!((now - 500..now - 495).contains(&clock.now_s()));
         assert!(clock.increase(1_000).unwrap() >= 499);
+    }
+
+    #[test]
+    fn a_clock_goes_on_from_where_it_was() {
+        let clock = Clock { offset_s: 70, ..Clock::default() };
+        let now = machine_time_s();
+        assert!((now - 30..now - 25).contains(&clock.resumed(now - 100).now_s()));
+        assert_eq!(clock.resumed(now + 100), clock, "the machine's clock went back");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use alloy_consensus::TxEnvelope;
 use alloy_primitives::{Address, B256, Bytes, Signature};
 use ledger_api::{
     BlockPlan, Development, DevelopmentError, DevelopmentInfo, Edit, Mining, NextBlock,
+    PendingBlock,
 };
 
 use crate::{clock::check_after, ledger::DevLedger, rules::GAS_LIMIT_MAX};
@@ -44,6 +45,22 @@ impl Development for DevLedger {
 
     fn send(&self, sender: Address, unsigned: TxEnvelope) -> Result<B256, DevelopmentError> {
         self.send_from(sender, unsigned)
+    }
+
+    fn send_unsigned(
+        &self,
+        sender: Address,
+        unsigned: TxEnvelope,
+    ) -> Result<B256, DevelopmentError> {
+        self.send_without_signature(sender, unsigned)
+    }
+
+    fn sign(&self, address: Address, unsigned: TxEnvelope) -> Result<Bytes, DevelopmentError> {
+        self.sign_transaction(address, unsigned)
+    }
+
+    fn pending(&self) -> Result<PendingBlock, DevelopmentError> {
+        Ok(self.pending_block()?)
     }
 
     fn mine(&self, plan: BlockPlan) -> Result<u64, DevelopmentError> {

@@ -29,6 +29,7 @@ impl DevLedger {
         let mut present = false;
         match edit {
             Edit::Balance(wei) => record.balance = wei,
+            Edit::AddedBalance(wei) => record.balance = record.balance.saturating_add(wei),
             Edit::Nonce(u64::MAX) => {
                 return Err(DevelopmentError::Value("a nonce is at most 2^64 - 2".into()));
             }

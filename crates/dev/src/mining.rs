@@ -13,7 +13,7 @@ use execution::{
     drive,
 };
 use futures::FutureExt as _;
-use ledger_api::{BlockPlan, DevelopmentError, Head, Mining};
+use ledger_api::{BlockPlan, DevelopmentError, Head, Mining, PendingBlock};
 use pool::{Order, Refusal};
 use state::{StateDiff, StateKey, StateValue};
 use types::{Block, Extension, Header, Transaction, ValidatorKey, blank_header, next_mix_hash};
@@ -24,7 +24,7 @@ use crate::{
     error::DevError,
     ledger::{DevLedger, commitment},
     store::Newest,
-    timeline::changes,
+    timeline::{Changes, Version, changes},
     writer::Writer,
 };
 
@@ -39,6 +39,18 @@ pub(crate) struct Made {
     pub(crate) dropped: Vec<(B256, InvalidTransaction)>,
 }
 
+/// A block that was executed.
+struct Next {
+    block: FinalizedBlock,
+    changes: Changes,
+    version: Version,
+    /// Nonces that it leaves accounts with.
+    nonces: Vec<(Address, u64)>,
+    included: Vec<Arc<Transaction>>,
+    /// Transactions that can be in no block.
+    rejected: Vec<(B256, InvalidTransaction)>,
+}
+
 impl DevLedger {
     /// Makes a block of at most `count_max` transactions of the pool.
     pub(crate) fn make_block(
@@ -47,33 +59,50 @@ impl DevLedger {
         timestamp: Option<u64>,
         count_max: usize,
     ) -> Result<Made, DevError> {
-        let head = self.store.head.get();
-        let header = self.next_header(writer, head, timestamp)?;
+        let next = self.next_block(writer, timestamp, count_max)?;
+        self.store.append(&next.block, next.changes, next.version)?;
+        let header = next.block.block.header();
+        writer.clock.made(header.timestamp);
+        writer.prev_randao = None;
+        self.tell_pool(header.number, &next.included, next.nonces);
+        for (hash, reason) in &next.rejected {
+            self.pool.drop_invalid(*hash, &reason.to_string());
+        }
+        Ok(Made { included: next.included.len(), dropped: next.rejected })
+    }
+
+    /// The block that would be made now.
+    pub(crate) fn pending_block(&self) -> Result<PendingBlock, DevError> {
+        let writer = self.writer();
+        let Next { block, changes, .. } = self.next_block(&writer, None, usize::MAX)?;
+        Ok(PendingBlock { block, changes })
+    }
+
+    /// Executes a block of at most `count_max` transactions of the pool; nothing is kept.
+    fn next_block(
+        &self,
+        writer: &Writer,
+        timestamp: Option<u64>,
+        count_max: usize,
+    ) -> Result<Next, DevError> {
+        let header = self.next_header(writer, self.store.head.get(), timestamp)?;
         let candidates = self.candidates(&header, count_max);
         let mut outcome = self.execute(&header, &candidates)?;
-        let timestamp = header.timestamp;
-        let next_nonces = nonces(&outcome.diff);
+        let nonces = nonces(&outcome.diff);
         let changes = changes(std::mem::take(&mut outcome.diff));
         let version = self.store.timeline().version_after(&changes);
         let block = self.put_together(header, version.root(), &candidates, &outcome);
         let included: Vec<Arc<Transaction>> =
             outcome.included.iter().map(|index| Arc::clone(&candidates[*index])).collect();
         let senders = included.iter().map(|transaction| transaction.sender()).collect();
-        let finalized = FinalizedBlock {
+        let block = FinalizedBlock {
             block: Arc::new(block),
             receipts: Arc::clone(&outcome.receipts),
             senders: Arc::new(senders),
         };
-        self.store.append(&finalized, changes, version)?;
-        writer.clock.made(timestamp);
-        writer.prev_randao = None;
-        self.tell_pool(head.number.saturating_add(1), &included, next_nonces);
-        let dropped = outcome.rejected.into_iter().map(|rejected| {
-            let hash = candidates[rejected.index].hash();
-            self.pool.drop_invalid(hash, &rejected.reason.to_string());
-            (hash, rejected.reason)
-        });
-        Ok(Made { included: included.len(), dropped: dropped.collect() })
+        let rejected = outcome.rejected.into_iter();
+        let rejected = rejected.map(|one| (candidates[one.index].hash(), one.reason)).collect();
+        Ok(Next { block, changes, version, nonces, included, rejected })
     }
 
     /// Header fields that are known before execution.

@@ -1,9 +1,19 @@
 //! What holds for a block of a development ledger.
 
-use execution::{ChainRules, Relaxed, TransactionRules, rules};
+use std::sync::LazyLock;
+
+use alloy_eips::eip2935::HISTORY_STORAGE_CODE;
+use alloy_primitives::{B256, keccak256};
+use execution::{BlockHashes, ChainRules, HISTORY_ADDRESS, Relaxed, TransactionRules, rules};
+use state::{StateKey, StateValue};
 use types::{FeeMode, Header};
 
 use crate::{ledger::DevLedger, snapshots::Settings};
+
+/// Hash of the code of EIP-2935's contract.
+static HISTORY_CODE_HASH: LazyLock<B256> = LazyLock::new(|| keccak256(&HISTORY_STORAGE_CODE));
+/// Blocks whose hashes `BLOCKHASH` finds.
+const BLOCK_HASHES_MAX: u64 = 256;
 
 /// Highest gas limit of a block that a user may set.
 pub(crate) const GAS_LIMIT_MAX: u64 = types::limits::BLOCK_GAS_LIMIT_MAX;
@@ -19,8 +29,26 @@ impl DevLedger {
             base_fee_wei,
             block_gas_limit: gas_limit,
             relaxed: Relaxed { code_size: self.config.code_size_unlimited, sender_code: true },
+            block_hashes: self.block_hashes(height),
             ..rules(&self.genesis, height)
         }
+    }
+
+    /// Where the block at `height` finds the hashes of others: in EIP-2935's contract, as on every
+    /// ledger; in the chain, where a user put something else in the contract's place.
+    fn block_hashes(&self, height: u64) -> BlockHashes {
+        let head = self.store.head.get().number;
+        let history = StateKey::Account(HISTORY_ADDRESS);
+        let contract = self.store.timeline().read(height.min(head), &history).flatten();
+        if let Some(StateValue::Account(record)) = contract
+            && record.code_hash == *HISTORY_CODE_HASH
+        {
+            return BlockHashes::HistoryContract;
+        }
+        let end = height.min(head.saturating_add(1));
+        let numbers = end.saturating_sub(BLOCK_HASHES_MAX)..end;
+        let hash = |number| self.store.chain.hash(number).ok().flatten().map(|hash| (number, hash));
+        BlockHashes::Provided(numbers.filter_map(hash).collect())
     }
 
     /// The rules of the block at `height`; beyond the head, of the next one.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alloy_consensus::{SignableTransaction as _, TxEnvelope};
 use alloy_eips::Encodable2718 as _;
-use alloy_primitives::{Address, B256, Signature, U256};
+use alloy_primitives::{Address, B256, Bytes, Signature, U256};
 use ledger_api::DevelopmentError;
 use types::Transaction;
 
@@ -22,18 +22,43 @@ impl DevLedger {
         sender: Address,
         unsigned: TxEnvelope,
     ) -> Result<B256, DevelopmentError> {
-        let signature = match self.account_of(sender) {
-            Some(account) => account.key.sign_hash(unsigned.signature_hash()),
-            None => {
-                let writer = self.writer();
-                if !writer.impersonates_all && !writer.impersonated.contains(&sender) {
-                    return Err(DevelopmentError::UnknownAccount(sender));
-                }
-                no_signature(sender)
-            }
+        if self.account_of(sender).is_some() {
+            let encoded = self.sign_transaction(sender, unsigned)?;
+            return self.admit_from(sender, encoded);
+        }
+        let impersonated = {
+            let writer = self.writer();
+            writer.impersonates_all || writer.impersonated.contains(&sender)
         };
-        let encoded = with_signature(unsigned, signature)?.encoded_2718();
-        let transaction = Transaction::with_sender(encoded.into(), sender)
+        if !impersonated {
+            return Err(DevelopmentError::UnknownAccount(sender));
+        }
+        self.send_without_signature(sender, unsigned)
+    }
+
+    /// Sends from an account whether it is impersonated or not.
+    pub(crate) fn send_without_signature(
+        &self,
+        sender: Address,
+        unsigned: TxEnvelope,
+    ) -> Result<B256, DevelopmentError> {
+        let encoded = with_signature(unsigned, no_signature(sender))?.encoded_2718();
+        self.admit_from(sender, encoded.into())
+    }
+
+    /// The encoding of a transaction that a development account signs.
+    pub(crate) fn sign_transaction(
+        &self,
+        address: Address,
+        unsigned: TxEnvelope,
+    ) -> Result<Bytes, DevelopmentError> {
+        let account = self.account_of(address).ok_or(DevelopmentError::UnknownAccount(address))?;
+        let signature = account.key.sign_hash(unsigned.signature_hash());
+        Ok(with_signature(unsigned, signature)?.encoded_2718().into())
+    }
+
+    fn admit_from(&self, sender: Address, encoded: Bytes) -> Result<B256, DevelopmentError> {
+        let transaction = Transaction::with_sender(encoded, sender)
             .map_err(|error| DevelopmentError::Refused(error.into()))?;
         self.admit(Arc::new(transaction))
     }

@@ -7,7 +7,7 @@ use ledger_api::{DevelopmentError, Head};
 use types::Transaction;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, machine_time_s},
     error::DevError,
     ledger::DevLedger,
     writer::{Writer, instance_id},
@@ -35,6 +35,8 @@ pub(crate) struct Snapshot {
     head: Head,
     step: usize,
     clock: Clock,
+    /// The machine's time, seconds since the Unix epoch.
+    taken_s: u64,
     settings: Settings,
     /// What waited in the pool.
     waiting: Vec<Arc<Transaction>>,
@@ -43,7 +45,8 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Before block 1.
     pub(crate) fn before_everything(head: Head, settings: Settings) -> Self {
-        Self { id: 0, head, step: 0, clock: Clock::default(), settings, waiting: Vec::new() }
+        let (clock, waiting) = Default::default();
+        Self { id: 0, head, step: 0, clock, taken_s: machine_time_s(), settings, waiting }
     }
 }
 
@@ -55,6 +58,7 @@ impl DevLedger {
             head: self.store.head.get(),
             step: self.store.timeline().step(),
             clock: writer.clock,
+            taken_s: machine_time_s(),
             settings: self.settings(),
             waiting: held.executable.into_iter().chain(held.queued).collect(),
         }
@@ -83,6 +87,8 @@ impl DevLedger {
         let snapshot = writer.snapshots.swap_remove(place);
         writer.snapshots.truncate(place);
         self.go_back(&mut writer, &snapshot)?;
+        // What passed since then never was, so that the next block has the time it would have had.
+        writer.clock = snapshot.clock.resumed(snapshot.taken_s);
         Ok(true)
     }
 

@@ -4,4 +4,5 @@ mod blocks;
 mod contracts;
 mod fixture;
 mod going_back;
+mod pending;
 mod proofs;

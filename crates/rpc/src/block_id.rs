@@ -3,7 +3,9 @@
 //! Blocks are final when they are visible, so `latest`, `safe` and `finalized` are one block.
 //! `pending` is the same block too: the next block's content is not known before consensus orders
 //! it. Only `eth_getTransactionCount` adds what waits in this node's pool. (A made-up pending block
-//! with null fields, as geth answers, is refused by strict clients such as alloy.)
+//! with null fields, as geth answers, is refused by strict clients such as alloy.) A development
+//! ledger knows its next block: there calls, values and blocks at `pending` are of that one
+//! (`View::number_or_pending`).
 
 use alloy_primitives::B256;
 use serde::{Deserialize, Deserializer, de};

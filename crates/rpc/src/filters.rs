@@ -14,7 +14,11 @@ use std::{
 use alloy_primitives::B256;
 use tokio::sync::broadcast::{Receiver, error::TryRecvError};
 
-use crate::{error::RpcError, limits::FILTER_CHANGES_MAX, log_query::LogQuery};
+use crate::{
+    error::RpcError,
+    limits::{FILTER_CHANGES_MAX, FILTER_TERMS_MAX},
+    log_query::{LogQuery, terms},
+};
 
 /// What a filter watches.
 pub enum Watch {
@@ -32,6 +36,16 @@ pub enum Watch {
     },
     /// Hashes of transactions that enter the pool.
     Pending(Receiver<B256>),
+}
+
+impl Watch {
+    /// Addresses and topics that it holds.
+    fn terms(&self) -> usize {
+        match self {
+            Self::Logs { query, .. } => terms(&query.filter),
+            Self::Blocks { .. } | Self::Pending(_) => 0,
+        }
+    }
 }
 
 /// What is to be done to answer `eth_getFilterChanges`.
@@ -69,12 +83,22 @@ impl Filters {
     /// Installs a filter and answers its id.
     pub fn install(&self, watch: Watch) -> Result<String, RpcError> {
         let mut installed = self.lock();
-        if installed.len() >= self.count_max {
+        let own = watch.terms();
+        let has_room = |installed: &HashMap<String, Filter>| {
+            let held: usize = installed.values().map(|filter| filter.watch.terms()).sum();
+            own == 0 || held.saturating_add(own) <= FILTER_TERMS_MAX
+        };
+        if installed.len() >= self.count_max || !has_room(&installed) {
             installed.retain(|_, filter| filter.used.elapsed() < self.idle);
         }
         if installed.len() >= self.count_max {
             let limit = self.count_max;
             return Err(RpcError::limit(format!("too many filters, limit {limit}")));
+        }
+        if !has_room(&installed) {
+            let limit = FILTER_TERMS_MAX;
+            let message = format!("too many addresses and topics in filters, limit {limit}");
+            return Err(RpcError::limit(message));
         }
         let id = random_id();
         installed.insert(id.clone(), Filter { watch, used: Instant::now() });
@@ -101,6 +125,16 @@ impl Filters {
         read(&mut filter.watch)
     }
 
+    /// A development ledger went back to height `head`: what follows is reported, whatever was
+    /// reported at these heights before.
+    pub fn go_back(&self, head: u64) {
+        for filter in self.lock().values_mut() {
+            if let Watch::Logs { next, .. } | Watch::Blocks { next } = &mut filter.watch {
+                *next = (*next).min(head.saturating_add(1));
+            }
+        }
+    }
+
     /// What happened since the last call, up to height `head`; marks it as reported.
     pub fn changes(&self, id: &str, head: u64) -> Result<Changes, RpcError> {
         self.with(id, |watch| match watch {
@@ -119,7 +153,7 @@ impl Filters {
         })
     }
 
-    /// The search for changes from `from` on failed: report them again next time.
+    /// Changes from `from` on were not reported: they are, next time.
     pub fn not_reported(&self, id: &str, from: u64) {
         // The filter may be gone by now, which needs no answer.
         let _ = self.with(id, |watch| {
@@ -161,4 +195,55 @@ pub fn random_id() -> String {
         u128::from(hasher.finish())
     };
     format!("{:#x}", (half() << 64) | half())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use alloy_primitives::Address;
+    use chain::LogFilter;
+
+    use super::*;
+    use crate::{block_id::BlockId, error::code, log_query::Blocks};
+
+    fn logs(addresses: usize) -> Watch {
+        let filter =
+            LogFilter { addresses: vec![Address::ZERO; addresses], ..LogFilter::default() };
+        let blocks = Blocks::Range(BlockId::Latest, BlockId::Latest);
+        Watch::Logs { query: LogQuery { filter, blocks }, next: 8 }
+    }
+
+    fn range(changes: Changes) -> (u64, u64) {
+        let Changes::Blocks(from, end) = changes else { panic!("no blocks") };
+        (from, end)
+    }
+
+    #[test]
+    fn addresses_and_topics_are_bounded_over_all_filters() {
+        let filters = Filters::new(10_000, Duration::from_secs(60));
+        let mut ids: Vec<String> =
+            (0..FILTER_TERMS_MAX / 1_000).map(|_| filters.install(logs(1_000)).unwrap()).collect();
+        let refused = filters.install(logs(1)).unwrap_err();
+        assert_eq!(refused.code, code::LIMIT_EXCEEDED);
+        assert!(refused.message.contains("1000000"), "{refused}");
+        filters.install(logs(0)).unwrap();
+        filters.install(Watch::Blocks { next: 1 }).unwrap();
+        assert!(filters.uninstall(&ids.pop().unwrap()));
+        filters.install(logs(1_000)).unwrap();
+    }
+
+    #[test]
+    fn a_chain_that_went_back_is_reported_again_from_there() {
+        let filters = Filters::new(10, Duration::from_secs(60));
+        let id = filters.install(Watch::Blocks { next: 8 }).unwrap();
+        let changes = |head| range(filters.changes(&id, head).unwrap());
+        assert_eq!(changes(9), (8, 10));
+        filters.go_back(4);
+        assert_eq!(changes(4), (5, 5), "nothing yet");
+        assert_eq!(changes(6), (5, 7));
+        filters.go_back(20);
+        // A poll that saw an older head than another one repeats nothing.
+        assert_eq!(changes(3), (7, 7));
+        assert_eq!(changes(7), (7, 8));
+    }
 }

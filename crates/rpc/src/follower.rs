@@ -10,23 +10,39 @@ use chain::LogEntry;
 use futures::{StreamExt as _, future::BoxFuture};
 use ledger_api::{Head, Ledger};
 use tokio::{
-    sync::broadcast::{self, Receiver, Sender},
+    sync::{
+        OnceCell,
+        broadcast::{self, Receiver, Sender},
+    },
     task::JoinHandle,
 };
 
 use crate::{
     error::RpcError,
     limits::{HEAD_QUEUE_BLOCKS_MAX, PENDING_QUEUE_TRANSACTIONS_MAX},
+    methods::finality_proof_of,
     render::{self, BlockReceipts},
     view::View,
 };
 
 /// A new block, as subscribers need it.
 pub struct NewBlock {
+    /// Height.
+    pub number: u64,
     /// The header object as JSON text.
     pub header: String,
     /// All logs of the block.
     pub logs: Vec<LogEntry>,
+    /// Made for the first who asks.
+    finality: OnceCell<String>,
+}
+
+impl NewBlock {
+    /// The proof that it is final as JSON text, read once for all subscribers.
+    pub async fn finality(&self, ledger: &Arc<dyn Ledger>) -> Result<&str, RpcError> {
+        let read = || async { Ok(finality_proof_of(ledger, self.number).await?.to_string()) };
+        self.finality.get_or_try_init(read).await.map(String::as_str)
+    }
 }
 
 /// The following tasks; they end when this is dropped.
@@ -102,7 +118,7 @@ fn new_block(view: &View, number: u64) -> Result<NewBlock, RpcError> {
             logs.extend(receipts.logs(index, hash, logs.len()));
         }
     }
-    Ok(NewBlock { header, logs })
+    Ok(NewBlock { number, header, logs, finality: OnceCell::new() })
 }
 
 /// The pool drops what this task does not take; the ring drops what subscribers do not take.

@@ -176,7 +176,10 @@ async fn open(State(shared): State<Shared>, request: Request) -> Response {
         return too_many(format!("too many WebSocket connections, limit {limit}"));
     };
     let caller = parts.extensions.get::<Caller>().copied().unwrap_or_default();
-    upgrade.max_message_size(WEBSOCKET_MESSAGE_BYTES_MAX).on_upgrade(move |socket| async move {
+    let upgrade = upgrade
+        .max_message_size(WEBSOCKET_MESSAGE_BYTES_MAX)
+        .max_frame_size(WEBSOCKET_MESSAGE_BYTES_MAX);
+    upgrade.on_upgrade(move |socket| async move {
         websocket::serve(socket, caller, shared.service, shared.stopping).await;
         drop(permit);
     })

@@ -1,12 +1,13 @@
-//! Splits a JSON array into the texts of its items without parsing them, up to a bound.
+//! Lists: split into the texts of their items without parsing them, up to a bound; or one item where
+//! a list may stand.
 
 use std::fmt;
 
 use serde::{
-    Deserializer,
-    de::{DeserializeSeed, Error as _, SeqAccess, Visitor},
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visitor},
 };
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 /// The items of the array `text`, or an error where it is no array or has more than `max` items.
 pub fn split(text: &str, max: usize) -> Result<Vec<&RawValue>, serde_json::Error> {
@@ -42,5 +43,22 @@ impl<'de> Visitor<'de> for AtMost {
             items.push(item);
         }
         Ok(items)
+    }
+}
+
+/// One item, or a list of them: addresses and topics of filters.
+#[derive(Clone, Debug)]
+pub struct OneOrMany<T>(pub Vec<T>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Not untagged: the caller is told what is wrong with the item.
+        let value = Value::deserialize(deserializer)?;
+        let items = match value {
+            Value::Array(items) => items,
+            one => vec![one],
+        };
+        let items: Result<Vec<T>, _> = items.into_iter().map(serde_json::from_value).collect();
+        items.map(Self).map_err(D::Error::custom)
     }
 }

@@ -26,6 +26,10 @@ pub const RESPONSE_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
 pub const WEBSOCKET_REQUESTS_MAX: usize = 32;
 /// Subscriptions of one WebSocket connection.
 pub const SUBSCRIPTIONS_MAX: usize = 256;
+/// Addresses and topics in all `logs` subscriptions of one WebSocket connection.
+pub const SUBSCRIPTION_TERMS_MAX: usize = 10_000;
+/// Addresses and topics in all log filters of a server.
+pub const FILTER_TERMS_MAX: usize = 1_000_000;
 /// Blocks a subscriber may fall behind before it is closed.
 pub const HEAD_QUEUE_BLOCKS_MAX: usize = 256;
 /// Transaction announcements a subscriber may fall behind before it is closed.
@@ -48,6 +52,11 @@ pub const STATE_PROOF_KEYS_MAX: usize = 64;
 pub const EVIDENCE_RESULTS_MAX: usize = 256;
 /// Parts of a snapshot that are read at once; they share the disk with consensus.
 pub const SNAPSHOT_PARTS_MAX: usize = 2;
+/// Blocks, receipts and pool contents that are read and written out at once; others wait. Each may
+/// take some hundred megabytes for a block full of logs.
+pub const READINGS_RUNNING_MAX: usize = 8;
+/// Logs of a receipt that is written out without waiting for a turn.
+pub const LOGS_AT_ONCE_MAX: usize = 1_000;
 /// Simulations and log searches that may wait for a turn.
 pub const SIMULATIONS_WAITING_MAX: usize = 1_024;
 /// Accounts and slots in the state overrides of one call.

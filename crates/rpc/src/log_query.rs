@@ -8,6 +8,7 @@ use crate::{
     block_id::{BlockId, Tag},
     config::RpcConfig,
     error::{RpcError, code},
+    items::OneOrMany,
     object::Object,
     view::View,
 };
@@ -21,22 +22,6 @@ struct Wire {
     to_block: Option<Tag>,
     address: Option<OneOrMany<Address>>,
     topics: Option<Vec<Option<OneOrMany<Option<B256>>>>>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany<T> {
-    One(T),
-    Many(Vec<T>),
-}
-
-impl<T> OneOrMany<T> {
-    fn into_vec(self) -> Vec<T> {
-        match self {
-            Self::One(item) => vec![item],
-            Self::Many(items) => items,
-        }
-    }
 }
 
 /// Which logs of which blocks.
@@ -74,7 +59,7 @@ impl<'de> Deserialize<'de> for LogQuery {
             }
         };
         let filter = LogFilter {
-            addresses: wire.address.map(OneOrMany::into_vec).unwrap_or_default(),
+            addresses: wire.address.map(|OneOrMany(list)| list).unwrap_or_default(),
             topics: wire.topics.unwrap_or_default().into_iter().map(position).collect(),
         };
         filter.check().map_err(serde::de::Error::custom)?;
@@ -82,12 +67,18 @@ impl<'de> Deserialize<'de> for LogQuery {
     }
 }
 
+/// Addresses and topics that a filter holds.
+pub fn terms(filter: &LogFilter) -> usize {
+    let topics: usize = filter.topics.iter().map(Vec::len).sum();
+    filter.addresses.len() + topics
+}
+
 /// Alternatives of one topic position; null, also inside a list, matches every topic.
 fn position(topics: Option<OneOrMany<Option<B256>>>) -> Vec<B256> {
-    let Some(topics) = topics else {
+    let Some(OneOrMany(topics)) = topics else {
         return Vec::new();
     };
-    topics.into_vec().into_iter().collect::<Option<Vec<B256>>>().unwrap_or_default()
+    topics.into_iter().collect::<Option<Vec<B256>>>().unwrap_or_default()
 }
 
 /// Heights of a query's blocks under the rules of execution-apis: no reversed range, nothing
@@ -131,7 +122,9 @@ pub fn search(
             "query exceeds max block range {blocks_max}, narrow fromBlock and toBlock"
         )));
     }
-    let limits = LogLimits { entries_max: config.logs_results_max, ..LogLimits::default() };
+    // Nobody could ask for less than one block.
+    let entries_max = if from == to { usize::MAX } else { config.logs_results_max };
+    let limits = LogLimits { entries_max, ..LogLimits::default() };
     view.ledger().blocks().logs(filter, from..=to, limits).map_err(refused)
 }
 

@@ -29,6 +29,7 @@ use futures::future::BoxFuture;
 use crate::{error::RpcError, json_text::JsonText, params::Params, service::Context};
 
 pub use blocks::decoded;
+pub use finality::finality_proof_of;
 pub use node::syncing_status;
 pub use trace::TextList;
 pub use transactions::pending_transaction;
@@ -257,8 +258,12 @@ pub static METHODS: &[Method] = table! {
     Trace 2 Chain "erigon_getHeaderByNumber" blocks::header_by_number;
 
     Development 100 Execution "eth_sendTransaction" dev::send;
+    Development 100 Execution "eth_sendUnsignedTransaction" dev::send_unsigned;
+    Development 100 Execution "eth_signTransaction" dev::sign_transaction;
     Development 1 Memory "eth_sign" dev::sign;
     Development 1 Memory "personal_sign" dev::personal_sign;
+    Development 1 Memory "eth_signTypedData_v4" dev::sign_typed_data;
+    Development 1 Memory "eth_requestAccounts" dev::accounts;
     Development 100 Execution "evm_mine" dev::mine;
     Development 1000 Execution "hardhat_mine" dev::mine_blocks;
     Development 1000 Execution "anvil_mine" dev::mine_blocks;
@@ -287,8 +292,10 @@ pub static METHODS: &[Method] = table! {
     Development 1 Memory "anvil_setPrevRandao" dev::set_prev_randao;
     Development 2 State "hardhat_setBalance" dev::set_balance;
     Development 2 State "anvil_setBalance" dev::set_balance;
+    Development 2 State "anvil_addBalance" dev::add_balance;
     Development 50 State "hardhat_setNonce" dev::set_nonce;
     Development 50 State "anvil_setNonce" dev::set_nonce;
+    Development 50 State "evm_setAccountNonce" dev::set_nonce;
     Development 10 State "hardhat_setCode" dev::set_code;
     Development 10 State "anvil_setCode" dev::set_code;
     Development 2 State "hardhat_setStorageAt" dev::set_storage;
@@ -310,12 +317,18 @@ pub static METHODS: &[Method] = table! {
     Development 2 Pool "anvil_dropTransaction" dev::drop_transaction;
     Development 50 Pool "anvil_dropAllTransactions" dev::drop_all;
     Development 50 Pool "anvil_removePoolTransactions" dev::drop_of_sender;
+    Development 1 Memory "hardhat_setLoggingEnabled" dev::set_logging;
+    Development 1 Memory "anvil_setLoggingEnabled" dev::set_logging;
+    Development 1 Memory "hardhat_setMinGasPrice" dev::set_min_gas_price;
+    Development 1 Memory "anvil_setMinGasPrice" dev::set_min_gas_price;
     Development 1 Memory "hardhat_metadata" dev::metadata;
     Development 1 Memory "anvil_metadata" dev::metadata;
     Development 1 Memory "anvil_nodeInfo" dev::node_info;
 
     Own 50 Chain "heqi_getFinalityProof" finality::finality_proof;
     Own 50 State "heqi_getStateProof" finality::state_proof;
+    Own 50 Chain "heqi_subscribe" subscriptions::subscribe_own;
+    Own 2 Memory "heqi_unsubscribe" subscriptions::unsubscribe;
     Own 10 State "heqi_getValidators" finality::validators;
     Own 10 Memory "heqi_consensusState" operators::consensus_state;
     Own 50 Chain "heqi_evidence" operators::evidence;

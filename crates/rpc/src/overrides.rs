@@ -39,7 +39,10 @@ impl StateOverrides {
 
 impl<'de> Deserialize<'de> for StateOverrides {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wire = BTreeMap::<Address, Object<WireAccount>>::deserialize(deserializer)?;
+        let wire = BTreeMap::<Address, Option<Object<WireAccount>>>::deserialize(deserializer)?;
+        // As in geth, null pretends nothing.
+        let wire: BTreeMap<Address, Object<WireAccount>> =
+            wire.into_iter().filter_map(|(address, account)| Some((address, account?))).collect();
         let entries: usize = wire
             .values()
             .map(|Object(account)| {

@@ -45,6 +45,34 @@ impl Params {
 /// serde_json's text without the position, which counts inside the parameter and misleads.
 pub fn plain(error: &serde_json::Error) -> String {
     let text = error.to_string();
+    if text.starts_with("data did not match any variant") {
+        // Names of our own types tell a caller nothing.
+        return "the value has none of the forms that it may have".into();
+    }
     let end = text.rfind(" at line ").unwrap_or(text.len());
     text[..end].chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(untagged)]
+    #[allow(dead_code)]
+    enum Either {
+        Flag(bool),
+        Text(String),
+    }
+
+    #[test]
+    fn callers_are_told_nothing_of_our_types_and_places() {
+        let told = |text: &str| serde_json::from_str::<Either>(text).map_err(|error| plain(&error));
+        let forms = "the value has none of the forms that it may have";
+        assert_eq!(told("5").err().as_deref(), Some(forms));
+        let number = serde_json::from_str::<u8>("\"x\"").map_err(|error| plain(&error));
+        assert_eq!(number, Err("invalid type: string \"x\", expected u8".into()));
+    }
 }

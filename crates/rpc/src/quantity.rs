@@ -27,6 +27,11 @@ pub struct Number(pub U256);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Small(pub u64);
 
+/// A count of at most 64 bits from outside, which may also be decimal text, as geth reads the counts of
+/// `eth_feeHistory`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count(pub u64);
+
 /// A hash from outside: 32 bytes of hex with prefix, as geth demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hash(pub B256);
@@ -58,9 +63,40 @@ impl<'de> Deserialize<'de> for Small {
     }
 }
 
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let decimal = value.as_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        match decimal.and_then(|digits| digits.parse().ok()) {
+            Some(count) => Ok(Self(count)),
+            None => serde_json::from_value(value)
+                .map(|Small(count)| Self(count))
+                .map_err(de::Error::custom),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Slot {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        parse_slot(&String::deserialize(deserializer)?).map(Self).map_err(de::Error::custom)
+        deserializer.deserialize_any(SlotVisitor).map(Self)
+    }
+}
+
+struct SlotVisitor;
+
+impl de::Visitor<'_> for SlotVisitor {
+    type Value = B256;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("at most 32 bytes of hex")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<B256, E> {
+        parse_slot(text).map_err(E::custom)
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<B256, E> {
+        Ok(U256::from(value).into())
     }
 }
 
@@ -160,9 +196,22 @@ mod tests {
     }
 
     #[test]
+    fn counts_may_be_decimal_text() {
+        let read = |text: &str| serde_json::from_str::<Count>(text).map(|count| count.0);
+        for (text, count) in [("\"10\"", 10), ("\"0x10\"", 16), ("7", 7), ("\"0\"", 0)] {
+            assert_eq!(read(text).unwrap(), count, "{text}");
+        }
+        for bad in ["\"\"", "\"-1\"", "\"1.5\"", "\"ten\"", "\"99999999999999999999\"", "{}"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn slots_of_any_length_up_to_32_bytes() {
         assert_eq!(parse_slot("0x1").unwrap(), B256::with_last_byte(1));
         assert_eq!(parse_slot("0x").unwrap(), B256::ZERO);
+        let plain: Slot = serde_json::from_str("300").unwrap();
+        assert_eq!(plain.0, B256::from(U256::from(300)));
         assert!(parse_slot("0xasdf").unwrap_err().contains("invalid hex"));
         assert!(parse_slot(&format!("0x{}", "0".repeat(65))).unwrap_err().contains("too long"));
     }

@@ -16,7 +16,7 @@ use crate::{
     limits::{TRACE_MS_DEFAULT, TRACE_MS_MAX},
     methods::decoded,
     service::Context,
-    simulate::{HeightState, failed},
+    simulate::{HeightState, failed, is_over},
     view::{Executed, View},
 };
 
@@ -180,6 +180,9 @@ pub async fn traced<T: Send + 'static>(
 /// Why there is no trace, as callers see it.
 pub fn refused(error: TraceError) -> RpcError {
     match error {
+        TraceError::State(error) if is_over(&error) => {
+            RpcError::new(code::SERVER, Exceeded::Time.to_string())
+        }
         TraceError::State(error) => error.into(),
         TraceError::Simulate(error) => failed(error),
         TraceError::Options(text) => RpcError::invalid_params(text),

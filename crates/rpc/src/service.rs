@@ -22,8 +22,8 @@ use crate::{
     follower::Follower,
     http::Callers,
     limits::{
-        REQUEST_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_MAX,
-        SNAPSHOT_PARTS_MAX, TRACE_MS_DEFAULT, TRACES_RUNNING_MAX,
+        READINGS_RUNNING_MAX, REQUEST_BYTES_IN_FLIGHT_MAX, RESPONSE_BYTES_IN_FLIGHT_MAX,
+        RESPONSE_BYTES_MAX, SNAPSHOT_PARTS_MAX, TRACE_MS_DEFAULT, TRACES_RUNNING_MAX,
     },
     methods::{METHODS, Method, Tier, never_offered},
     metrics::{OTHER, RpcMetrics},
@@ -47,6 +47,8 @@ pub struct Service {
     pub simulations: Simulations,
     /// Turns of traces, which hold more memory.
     pub traces: Simulations,
+    /// Turns of reading whole blocks and the pool.
+    pub readings: Arc<Semaphore>,
     /// HTTP requests being answered.
     pub requests: Arc<Semaphore>,
     /// WebSocket connections.
@@ -91,6 +93,7 @@ impl Service {
                 Duration::from_millis(config.simulation_timeout_ms),
             ),
             traces: Simulations::new(TRACES_RUNNING_MAX, Duration::from_millis(TRACE_MS_DEFAULT)),
+            readings: Arc::new(Semaphore::new(READINGS_RUNNING_MAX)),
             requests: Arc::new(Semaphore::new(config.requests_max)),
             websockets: Arc::new(Semaphore::new(config.websockets_max)),
             snapshot_parts: Semaphore::new(SNAPSHOT_PARTS_MAX),

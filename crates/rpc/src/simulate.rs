@@ -1,9 +1,16 @@
 //! Runs `execution::simulate` over the ledger's state, in a turn of [`crate::simulations`].
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use execution::simulate::{
-    BlockingReader, CallRequest, CallResult, SimulateError, Simulation, call, estimate_gas,
+use alloy_primitives::B256;
+use execution::{
+    BlockEnvironment,
+    simulate::{
+        BlockingReader, CallRequest, CallResult, SimulateError, Simulation, call, estimate_gas,
+    },
 };
 use ledger_api::{Ledger, LedgerError};
 use state::{StateError, StateKey, StateValue};
@@ -30,6 +37,16 @@ pub struct Task {
     pub state: StateOverrides,
     /// Pretended block fields.
     pub block: BlockFields,
+    /// The call runs as in the block after that one, where nobody knows it yet.
+    pub in_next: bool,
+}
+
+/// What [`HeightState`] says once the time is over; no store says so.
+const TOO_LONG: &str = "the simulation took too long";
+
+/// Whether reading stopped because the time was over.
+pub fn is_over(error: &StateError) -> bool {
+    matches!(error, StateError::Store(text) if text == TOO_LONG)
 }
 
 /// The state after one block, read from a thread outside the runtime. Reading stops with an error
@@ -51,7 +68,7 @@ impl HeightState {
 impl BlockingReader for HeightState {
     fn read_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateValue>>, StateError> {
         if Instant::now() >= self.deadline {
-            return Err(StateError::Store("the simulation took too long".to_owned()));
+            return Err(StateError::Store(TOO_LONG.to_owned()));
         }
         let read = self.runtime.block_on(self.ledger.read_state(self.height, keys.to_vec()));
         let values = read.map_err(|error| match error {
@@ -85,15 +102,37 @@ pub fn prepare(
 ) -> Result<Prepared, RpcError> {
     let service = &context.service;
     let height = view.state_height(task.number);
-    let rules = rules_at(service, height);
+    let in_next = task.in_next && view.pending_at(height).is_none();
+    let rules = rules_at(service, if in_next { height.saturating_add(1) } else { height });
     task.object.check(&rules)?;
     let (header, extension) = view.present_header(height)?;
-    let environment = environment(&header, time_ms(&header, extension.as_ref()), &rules);
+    let mut environment = environment(&header, time_ms(&header, extension.as_ref()), &rules);
+    if in_next {
+        environment = after(environment, view.head().hash);
+    }
     let gas_max = service.config.call_gas_max;
-    let simulation = Simulation::new(environment, rules, task.state.0, &task.block.0, gas_max)
+    let mut simulation = Simulation::new(environment, rules, task.state.0, &task.block.0, gas_max)
         .map_err(failed)?;
-    let reader = Arc::new(HeightState::new(view.ledger(), height, Instant::now() + timeout));
+    if let Some(pending) = view.pending_at(height) {
+        for (key, value) in &pending.changes {
+            simulation.provide(*key, value.clone());
+        }
+    }
+    let stored = view.stored_height(height);
+    let reader = Arc::new(HeightState::new(view.ledger(), stored, Instant::now() + timeout));
     Ok(Prepared { simulation, request: task.object.call, reader })
+}
+
+/// The block after `parent`, whose hash is given, if it were made now.
+fn after(parent: BlockEnvironment, parent_hash: B256) -> BlockEnvironment {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    BlockEnvironment {
+        number: parent.number.saturating_add(1),
+        time_ms: now_ms.max(parent.time_ms.saturating_add(1)),
+        parent_hash,
+        ..parent
+    }
 }
 
 /// Block time, milliseconds: the extension's, else the header's.
@@ -128,9 +167,15 @@ pub async fn run_estimate(context: &Context, view: &View, task: Task) -> Result<
     context.service.simulations.run(work).await
 }
 
+/// The time was over before the end.
+fn timed_out() -> RpcError {
+    RpcError::new(code::SERVER, "execution aborted (timeout)")
+}
+
 /// Why there is no result.
 pub fn failed(error: SimulateError) -> RpcError {
     match error {
+        SimulateError::State(error) if is_over(&error) => timed_out(),
         SimulateError::State(error) => error.into(),
         SimulateError::Reverted { output } => reverted(&output),
         SimulateError::FeeFields | SimulateError::OverrideFields(_) => {

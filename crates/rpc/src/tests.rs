@@ -1,11 +1,13 @@
 #![allow(clippy::unwrap_used)]
-//! Through real HTTP and WebSocket against a real ledger; behaviours 1 to 16 of clients by number.
+//! Through real HTTP and WebSocket against a real ledger; behaviours 1 to 18 of clients by number.
 
 mod activations;
 mod behaviours;
 mod client;
 mod development;
 mod documentation;
+mod fees;
+mod greedy;
 mod hostile;
 mod ledger;
 mod methods;
@@ -13,4 +15,5 @@ mod notes;
 mod openrpc;
 mod simulated;
 mod tracing;
+mod wallet;
 mod websocket;

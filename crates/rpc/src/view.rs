@@ -3,11 +3,11 @@
 //! The head is read once per call, so a receipt, its block and the state it changed are visible
 //! together or not at all.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use alloy_primitives::{Address, B256};
 use chain::TxLocation;
-use ledger_api::{Blocks, ChainBlock, Head, Ledger};
+use ledger_api::{Blocks, ChainBlock, Head, Ledger, PendingBlock};
 use state::{StateKey, StateValue};
 use types::{Extension, Header, Receipt};
 
@@ -18,6 +18,8 @@ use crate::{block_id::BlockId, error::RpcError};
 pub struct View {
     ledger: Arc<dyn Ledger>,
     head: Head,
+    /// The block after the head, once it was asked for where there is one.
+    pending: Arc<OnceLock<Option<PendingBlock>>>,
 }
 
 /// A block with its receipts and senders, all from the store.
@@ -35,7 +37,7 @@ pub struct Executed {
 impl View {
     /// Up to the present head.
     pub fn new(ledger: &Arc<dyn Ledger>) -> Self {
-        Self { ledger: ledger.clone(), head: ledger.head() }
+        Self { ledger: ledger.clone(), head: ledger.head(), pending: Arc::default() }
     }
 
     /// The head.
@@ -67,6 +69,41 @@ impl View {
         Ok((number <= self.head.number).then_some(number))
     }
 
+    /// The same; `pending` is the block that a development ledger would make now. Everywhere else
+    /// the next block is not known before validators agree on it, and `pending` is the head.
+    pub fn number_or_pending(&self, id: BlockId) -> Result<Option<u64>, RpcError> {
+        let development = match id {
+            BlockId::Pending => self.ledger.development(),
+            _ => None,
+        };
+        if let Some(development) = development
+            && self.pending.get().is_none()
+        {
+            let made = development.pending().map_err(RpcError::internal)?;
+            let next = made.block.block.header().parent_hash == self.head.hash;
+            // Whoever was quicker has the same block.
+            let _ = self.pending.set(next.then_some(made));
+        }
+        match self.pending_block() {
+            Some(pending) if id == BlockId::Pending => Ok(Some(pending.block.block.number())),
+            _ => self.number(id),
+        }
+    }
+
+    /// The same of a block that must be there.
+    pub fn known_or_pending(&self, id: BlockId) -> Result<u64, RpcError> {
+        self.number_or_pending(id)?.ok_or_else(RpcError::unknown_block)
+    }
+
+    fn pending_block(&self) -> Option<&PendingBlock> {
+        self.pending.get().and_then(Option::as_ref)
+    }
+
+    /// The block at `number`, where it is the one after the head and was asked for.
+    pub fn pending_at(&self, number: u64) -> Option<&PendingBlock> {
+        self.pending_block().filter(|pending| pending.block.block.number() == number)
+    }
+
     /// Height of a block that must be visible.
     pub fn known(&self, id: BlockId) -> Result<u64, RpcError> {
         self.number(id)?.ok_or_else(RpcError::unknown_block)
@@ -80,6 +117,10 @@ impl View {
 
     /// Header of a visible block, with the extension where it has one.
     pub fn header(&self, number: u64) -> Result<Option<(Header, Option<Extension>)>, RpcError> {
+        if let Some(PendingBlock { block, .. }) = self.pending_at(number) {
+            let (header, extension) = (block.block.header(), block.block.extension());
+            return Ok(Some((header.clone(), Some(extension.clone()))));
+        }
         if number > self.head.number {
             return Ok(None);
         }
@@ -101,6 +142,9 @@ impl View {
 
     /// A visible block.
     pub fn block(&self, number: u64) -> Result<Option<ChainBlock>, RpcError> {
+        if let Some(pending) = self.pending_at(number) {
+            return Ok(Some(ChainBlock::Own(pending.block.block.clone())));
+        }
         if number > self.head.number {
             return Ok(None);
         }
@@ -112,6 +156,10 @@ impl View {
         let Some(block) = self.block(number)? else {
             return Ok(None);
         };
+        if let Some(PendingBlock { block: made, .. }) = self.pending_at(number) {
+            let (receipts, senders) = (made.receipts.clone(), made.senders.clone());
+            return Ok(Some(Executed { block, receipts, senders, post_states: None }));
+        }
         let missing = |what| RpcError::internal(format_args!("block {number} has no {what}"));
         let receipts = self.chain().receipts(number)?;
         let senders = self.chain().senders(number)?;
@@ -146,11 +194,28 @@ impl View {
         keys: Vec<StateKey>,
     ) -> Result<Vec<Option<StateValue>>, RpcError> {
         let count = keys.len();
-        let values = self.ledger.read_state(self.state_height(number), keys).await?;
-        if values.len() == count {
-            Ok(values)
-        } else {
-            Err(RpcError::internal("the state answered another number of values than asked"))
+        let changes = self.pending_at(number).map(|pending| &pending.changes);
+        let changed = changes.map(|changes| keys.iter().map(|key| changes.get(key)).collect());
+        let changed: Vec<Option<&Option<StateValue>>> = changed.unwrap_or_default();
+        let mut values = self.ledger.read_state(self.stored_height(number), keys).await?;
+        if values.len() != count {
+            let text = "the state answered another number of values than asked";
+            return Err(RpcError::internal(text));
+        }
+        for (value, changed) in values.iter_mut().zip(changed) {
+            if let Some(changed) = changed {
+                value.clone_from(changed);
+            }
+        }
+        Ok(values)
+    }
+
+    /// Height whose state is stored and answers questions at `number`: below a pending block, the
+    /// head.
+    pub fn stored_height(&self, number: u64) -> u64 {
+        match self.pending_at(number) {
+            Some(_) => self.head.number,
+            None => self.state_height(number),
         }
     }
 

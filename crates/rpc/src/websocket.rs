@@ -19,7 +19,8 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-pub use session::{Session, Subscription};
+pub use session::{Listened, Session, Subscription};
+use session::{Notice, notification, notification_of};
 
 use crate::{
     answer::Answer,
@@ -27,7 +28,9 @@ use crate::{
     error::RpcError,
     follower::NewBlock,
     http::Caller,
+    json_text::JsonText,
     limits::{WEBSOCKET_CLOSE_MS_MAX, WEBSOCKET_REQUESTS_MAX, WEBSOCKET_SEND_MS_MAX},
+    render,
     service::{Context, Service, answer},
 };
 
@@ -35,16 +38,31 @@ use crate::{
 const SILENT_PINGS_MAX: u32 = 2;
 
 /// Why a connection ends.
-struct Ending(Option<CloseFrame>);
+enum Ending {
+    /// The peer is told.
+    Told(CloseFrame),
+    /// The peer ended it, and hears the same from here (RFC 6455, section 5.5.1).
+    Answered,
+    /// The peer is gone; there is nobody to tell.
+    Gone,
+}
 
 impl Ending {
     fn with(code: u16, reason: &'static str) -> Self {
-        Self(Some(CloseFrame { code, reason: reason.into() }))
+        Self::Told(CloseFrame { code, reason: reason.into() })
     }
 
-    /// The peer is gone; there is nobody to tell.
-    fn gone() -> Self {
-        Self(None)
+    /// What the peer sent cannot be read (RFC 6455, section 7.4.1).
+    fn unreadable(error: &axum::Error) -> Self {
+        // The library's own error type is not at hand, its words are.
+        let words = error.to_string();
+        if words.contains("too long") || words.contains("Space limit") {
+            Self::with(close_code::SIZE, "message too large")
+        } else if words.contains("UTF-8") {
+            Self::with(close_code::INVALID, "text that is not UTF-8")
+        } else {
+            Self::with(close_code::PROTOCOL, "malformed frame")
+        }
     }
 }
 
@@ -78,18 +96,21 @@ pub async fn serve(
         pending: None,
         silent_pings: 0,
     };
-    let Ending(frame) = connection.run(stopping).await;
-    if let Some(frame) = frame {
-        tracing::debug!(code = frame.code, reason = %frame.reason, "closing websocket");
-        let limit = Duration::from_millis(WEBSOCKET_SEND_MS_MAX);
-        // The peer may already be gone: then there is nothing left to do.
-        let _ = timeout(limit, connection.socket.send(Frame::Close(Some(frame)))).await;
-        // Give it time to read the code: closing at once would destroy what is still on its way.
-        let patience = Duration::from_millis(WEBSOCKET_CLOSE_MS_MAX);
-        let _ =
-            timeout(patience, async { while let Some(Ok(_)) = connection.socket.recv().await {} })
-                .await;
+    match connection.run(stopping).await {
+        Ending::Gone => return,
+        Ending::Answered => {}
+        Ending::Told(frame) => {
+            tracing::debug!(code = frame.code, reason = %frame.reason, "closing websocket");
+            let limit = Duration::from_millis(WEBSOCKET_SEND_MS_MAX);
+            // The peer may already be gone: then there is nothing left to do.
+            let _ = timeout(limit, connection.socket.send(Frame::Close(Some(frame)))).await;
+        }
     }
+    // Reading writes the answer to a close frame, and gives the peer time to read the code: closing
+    // at once would destroy what is still on its way.
+    let patience = Duration::from_millis(WEBSOCKET_CLOSE_MS_MAX);
+    let _ = timeout(patience, async { while let Some(Ok(_)) = connection.socket.recv().await {} })
+        .await;
 }
 
 impl Connection {
@@ -123,10 +144,11 @@ impl Connection {
             Some(Ok(Frame::Text(text))) => axum::body::Bytes::from(text),
             Some(Ok(Frame::Binary(bytes))) => bytes,
             Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => return Ok(()),
-            Some(Ok(Frame::Close(_))) | None => return Err(Ending::gone()),
+            Some(Ok(Frame::Close(_))) => return Err(Ending::Answered),
+            None => return Err(Ending::Gone),
             Some(Err(error)) => {
                 tracing::debug!(%error, "websocket failed");
-                return Err(Ending::with(close_code::SIZE, "message too large or malformed"));
+                return Err(Ending::unreadable(&error));
             }
         };
         self.accept(&body).await
@@ -161,6 +183,7 @@ impl Connection {
         let Some(told) = told else { return Ok(()) };
         // Counted until it is written.
         let (text, _counted) = told.into_text();
+        self.session.answered(&text);
         self.send(text).await
     }
 
@@ -186,19 +209,52 @@ impl Connection {
             true => Some(crate::methods::syncing_status(&self.context).await),
             false => None,
         };
-        for text in self.session.messages_for_block(&block, syncing.as_ref()) {
-            self.send(text).await?;
+        for (id, notice) in self.session.notices(syncing.as_ref()) {
+            self.tell(&id, notice, &block).await?;
         }
         Ok(())
     }
 
+    /// Sends one subscription what it asked for of a block, text by text.
+    async fn tell(&mut self, id: &str, notice: Notice, block: &NewBlock) -> Result<(), Ending> {
+        match notice {
+            Notice::Header => self.send(notification(id, &block.header)).await,
+            Notice::Syncing(status) => self.send(notification(id, &status.to_string())).await,
+            Notice::Finality => {
+                let proof =
+                    block.finality(&self.context.service.ledger).await.map_err(|error| {
+                        tracing::error!(number = block.number, %error, "no proof of a final block");
+                        Ending::with(close_code::ERROR, "the proof of a block cannot be read")
+                    })?;
+                self.send(notification_of("heqi", id, proof)).await
+            }
+            Notice::Logs(filter) => {
+                for entry in &block.logs {
+                    // Many logs and a peer that reads fast must not keep others from the thread.
+                    tokio::task::consume_budget().await;
+                    if filter.hears(&entry.log) {
+                        let JsonText(log) = JsonText::of(&render::log(entry));
+                        self.send(notification(id, &log)).await?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The object is absent where the transaction has left the pool again; who asked for objects is
+    /// not told then.
     async fn new_pending(&mut self, hash: Result<B256, RecvError>) -> Result<(), Ending> {
         let hash = hash.map_err(fell_behind)?;
-        let full = self.session.watches_full_transactions();
+        let watchers = self.session.pending_watchers();
+        let full = watchers.iter().any(|(_, full)| *full);
         let object =
             full.then(|| crate::methods::pending_transaction(&self.context, hash)).flatten();
-        for text in self.session.messages_for_transaction(hash, object.as_ref()) {
-            self.send(text).await?;
+        let object = object.map(|object| object.to_string());
+        let hash = format!("\"{hash}\"");
+        for (id, full) in watchers {
+            let Some(result) = (if full { object.as_ref() } else { Some(&hash) }) else { continue };
+            self.send(notification(&id, result)).await?;
         }
         Ok(())
     }
@@ -219,7 +275,7 @@ impl Connection {
         let limit = Duration::from_millis(WEBSOCKET_SEND_MS_MAX);
         match timeout(limit, self.socket.send(frame)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Ending::gone()),
+            Ok(Err(_)) => Err(Ending::Gone),
             Err(_) => Err(Ending::with(close_code::POLICY, "slow consumer: messages are not read")),
         }
     }

@@ -1,9 +1,13 @@
 //! What only a development ledger can do: make blocks when asked, go back, set values, send without
 //! a signature. Calls may execute blocks and so take long; none of them waits for anything else.
 
+use std::collections::BTreeMap;
+
 use alloy_consensus::TxEnvelope;
 use alloy_primitives::{Address, B256, Bytes, Signature, U256};
+use chain::FinalizedBlock;
 use execution::SpecId;
+use state::{StateKey, StateValue};
 
 /// When blocks are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +25,8 @@ pub enum Mining {
 pub enum Edit {
     /// Wei.
     Balance(U256),
+    /// Wei on top of what is there; beyond the largest number it is that.
+    AddedBalance(U256),
     /// Nonce.
     Nonce(u64),
     /// Code.
@@ -61,6 +67,15 @@ impl BlockPlan {
 
     /// One block, as soon as possible.
     pub const ONE: Self = Self { blocks: 1, interval_s: None, timestamp: None };
+}
+
+/// The block that would be made now, of what waits in the pool.
+#[derive(Clone, Debug)]
+pub struct PendingBlock {
+    /// The block with its receipts and senders.
+    pub block: FinalizedBlock,
+    /// Values that it sets; `None` for what is absent after it.
+    pub changes: BTreeMap<StateKey, Option<StateValue>>,
 }
 
 /// What a development ledger is.
@@ -115,6 +130,28 @@ pub trait Development: Send + Sync {
     /// # Errors
     /// The account is neither; the pool refuses it.
     fn send(&self, sender: Address, unsigned: TxEnvelope) -> Result<B256, DevelopmentError>;
+
+    /// The same from any account, as if it were impersonated.
+    ///
+    /// # Errors
+    /// The pool refuses it.
+    fn send_unsigned(
+        &self,
+        sender: Address,
+        unsigned: TxEnvelope,
+    ) -> Result<B256, DevelopmentError>;
+
+    /// Signs a transaction with an account's key; answers its encoding (EIP-2718).
+    ///
+    /// # Errors
+    /// It holds no such key, or the ledger takes no transactions of this type.
+    fn sign(&self, address: Address, unsigned: TxEnvelope) -> Result<Bytes, DevelopmentError>;
+
+    /// The block that would be made now; nothing changes.
+    ///
+    /// # Errors
+    /// Time has no room for another block, or the ledger failed.
+    fn pending(&self) -> Result<PendingBlock, DevelopmentError>;
 
     /// Makes blocks; answers the head's height.
     ///

@@ -23,6 +23,7 @@ use types::{
 pub use blocks::{Blocks, ChainBlock, EthereumBlock, EthereumFork};
 pub use development::{
     BlockPlan, Development, DevelopmentError, DevelopmentInfo, Edit, Mining, NextBlock,
+    PendingBlock,
 };
 pub use head_signal::HeadSignal;
 pub use operators::{

@@ -41,6 +41,8 @@ fn what_is_json_but_no_request_is_invalid() {
     ] {
         assert_eq!(single(text).unwrap_err().error.code, code::INVALID_REQUEST, "{text}");
     }
+    let silent = single(r#"{"jsonrpc":"2.0","method":"m","params":{"a":1}}"#).unwrap();
+    assert!(silent.id.is_none() && silent.method.is_empty(), "a notification is not answered");
     let named = single(r#"{"jsonrpc":"2.0","method":"m","id":7,"params":{"a":1}}"#).unwrap_err();
     assert_eq!((named.error.code, named.id.unwrap().get()), (code::INVALID_PARAMS, "7"));
 }

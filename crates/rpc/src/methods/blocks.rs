@@ -5,7 +5,7 @@ use ledger_api::ChainBlock;
 use serde_json::{Value, json};
 use types::Transaction;
 
-use super::fees::charged_price;
+use super::{fees::charged_price, trace::TextList};
 use crate::{
     block_id::{BlockId, Tag},
     error::RpcError,
@@ -36,12 +36,12 @@ pub async fn by_hash(context: &Context, params: &Params) -> Result<Value, RpcErr
 
 async fn block(context: &Context, id: BlockId, full: bool) -> Result<Value, RpcError> {
     let view = context.view();
-    let Some(number) = view.number(id)? else {
+    let Some(number) = view.number_or_pending(id)? else {
         return Ok(Value::Null);
     };
     if full {
         // Decoding many transactions takes a while.
-        return off_thread(move || {
+        return in_turn(context, move || {
             let executed = view.executed(number)?;
             executed.map_or(Ok(Value::Null), |executed| with_objects(&view, &executed))
         })
@@ -114,23 +114,40 @@ pub async fn receipts(context: &Context, params: &Params) -> Result<JsonText, Rp
     let Some(number) = view.number(params.required(0)?)? else {
         return Ok(Value::Null.into());
     };
-    off_thread(move || {
+    in_turn(context, move || {
         let Some(executed) = view.executed(number)? else {
             return Ok(Value::Null.into());
         };
-        let count = executed.receipts.len();
-        let all: Result<Vec<ReceiptObject>, RpcError> =
-            (0..count).map(|index| receipt_object(&view, &executed, index)).collect();
-        Ok(JsonText::of(&all?))
+        let mut list = TextList::begin()?;
+        for index in 0..executed.receipts.len() {
+            list.push(&receipt_object(&view, &executed, index)?)?;
+        }
+        list.end()
     })
     .await
 }
 
-/// Runs reading and decoding that may take milliseconds on another thread.
+/// Runs what may take milliseconds on another thread.
 pub async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RpcError> + Send + 'static,
 ) -> Result<T, RpcError> {
     tokio::task::spawn_blocking(work).await.map_err(RpcError::internal)?
+}
+
+/// Runs reading and decoding that may take memory many times the block's: on another thread, only so
+/// many at once ([`READINGS_RUNNING_MAX`](crate::limits::READINGS_RUNNING_MAX)); others wait.
+pub async fn in_turn<T: Send + 'static>(
+    context: &Context,
+    work: impl FnOnce() -> Result<T, RpcError> + Send + 'static,
+) -> Result<T, RpcError> {
+    let turn = context.service.readings.clone().acquire_owned().await;
+    let turn = turn.map_err(RpcError::internal)?;
+    off_thread(move || {
+        let result = work();
+        drop(turn);
+        result
+    })
+    .await
 }
 
 /// `eth_getHeaderByNumber`.
@@ -184,7 +201,7 @@ pub async fn uncle_count_by_hash(context: &Context, params: &Params) -> Result<V
 
 fn count(context: &Context, id: BlockId, of: fn(&ChainBlock) -> usize) -> Result<Value, RpcError> {
     let view = context.view();
-    let block = match view.number(id)? {
+    let block = match view.number_or_pending(id)? {
         Some(number) => view.block(number)?,
         None => None,
     };

@@ -106,7 +106,7 @@ pub async fn trace_call(context: &Context, params: &Params) -> Result<JsonText, 
     let (tracer, time) = options.options.read()?;
     let state = options.state_overrides.unwrap_or_default();
     let block = options.block_overrides.unwrap_or_default();
-    let task = Task { object, number, state, block };
+    let task = Task { object, number, state, block, in_next: false };
     match options.tx_index {
         None => trace_after_block(context, &view, task, (tracer, time)).await,
         Some(Small(index)) => trace_within_block(context, &view, task, index, (tracer, time)).await,

@@ -5,6 +5,7 @@
 mod mining;
 mod sending;
 mod state;
+mod typed_data;
 mod values;
 
 use ledger_api::{Development, DevelopmentError};
@@ -25,10 +26,10 @@ pub use mining::{
 };
 pub use sending::{
     drop_all, drop_of_sender, drop_transaction, impersonate, impersonate_all, personal_sign, send,
-    sign, stop_impersonating,
+    send_unsigned, sign, sign_transaction, sign_typed_data, stop_impersonating,
 };
 pub use state::{dump, load, reset, revert, snapshot};
-pub use values::{set_balance, set_code, set_nonce, set_storage};
+pub use values::{add_balance, set_balance, set_code, set_nonce, set_storage};
 
 /// Runs `work` on the development ledger where it may take long.
 async fn on_ledger<T: Send + 'static>(
@@ -61,6 +62,19 @@ fn failed(error: DevelopmentError) -> RpcError {
 pub async fn accounts(context: &Context, _: &Params) -> Result<Value, RpcError> {
     let development = context.service.ledger.development();
     Ok(json!(development.map(Development::accounts).unwrap_or_default()))
+}
+
+/// `hardhat_setLoggingEnabled`, `anvil_setLoggingEnabled`: nothing is printed per call either way.
+pub async fn set_logging(_: &Context, params: &Params) -> Result<Value, RpcError> {
+    params.required::<bool>(0).map(|_| Value::Bool(true))
+}
+
+/// `hardhat_setMinGasPrice`, `anvil_setMinGasPrice`: there are base fees instead, as on every ledger
+/// since EIP-1559.
+pub async fn set_min_gas_price(_: &Context, _: &Params) -> Result<Value, RpcError> {
+    Err(RpcError::invalid_params(
+        "a minimum gas price is not supported when EIP-1559 is active; set the base fee instead",
+    ))
 }
 
 /// `hardhat_metadata`, `anvil_metadata`.

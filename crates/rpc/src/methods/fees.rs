@@ -4,14 +4,14 @@ use execution::TransactionRules;
 use serde_json::{Value, json};
 use types::{FeeMode, Header, Transaction};
 
-use super::blocks::{decoded, off_thread};
+use super::blocks::{decoded, in_turn};
 use crate::{
     block_id::Tag,
     chain_rules::{blob_base_fee, next_base_fee, next_excess_blob_gas, rules_at},
     error::{RpcError, code},
     limits::{FEE_HISTORY_BLOCKS_MAX, FEE_HISTORY_PERCENTILES_MAX},
     params::Params,
-    quantity::{Small, quantity},
+    quantity::{Count, quantity},
     render::BlockReceipts,
     service::Context,
     view::View,
@@ -75,7 +75,7 @@ pub async fn next_blob_base_fee(context: &Context, _: &Params) -> Result<Value, 
 
 /// `eth_feeHistory`.
 pub async fn history(context: &Context, params: &Params) -> Result<Value, RpcError> {
-    let Small(count) = params.required(0)?;
+    let Count(count) = params.required(0)?;
     let Tag(newest) = params.required(1)?;
     let percentiles: Vec<f64> = params.optional(2)?.unwrap_or_default();
     check_percentiles(&percentiles)?;
@@ -85,9 +85,9 @@ pub async fn history(context: &Context, params: &Params) -> Result<Value, RpcErr
         RpcError::new(code::SERVER, format!("request beyond head block: head {head}"))
     })?;
     let count = count.min(FEE_HISTORY_BLOCKS_MAX).min(newest + 1);
-    let context = context.clone();
+    let own = context.clone();
     let oldest = newest + 1 - count;
-    off_thread(move || fee_history(&context, &view, oldest, newest, &percentiles)).await
+    in_turn(context, move || fee_history(&own, &view, oldest, newest, &percentiles)).await
 }
 
 fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {

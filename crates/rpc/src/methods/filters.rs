@@ -3,8 +3,9 @@
 use chain::LogEntry;
 use serde_json::{Value, json};
 
+use super::trace::TextList;
 use crate::{
-    error::RpcError,
+    error::{RpcError, code},
     filters::{Changes, Watch},
     json_text::JsonText,
     log_query::{Blocks, LogQuery, heights, search},
@@ -32,7 +33,9 @@ async fn find(
     let config = context.service.config.clone();
     let work = move || {
         let found: Vec<LogEntry> = search(&view, &config, &query.filter, range)?;
-        Ok(JsonText::of(&found.iter().map(render::log).collect::<Vec<_>>()))
+        let mut list = TextList::begin()?;
+        found.iter().try_for_each(|entry| list.push(&render::log(entry)))?;
+        list.end()
     };
     context.service.simulations.run(work).await
 }
@@ -97,11 +100,31 @@ pub async fn changes(context: &Context, params: &Params) -> Result<JsonText, Rpc
             let Some(range) = new_range(&view, &query, from) else {
                 return Ok(json!([]).into());
             };
-            let found = find(context, view, query, range).await;
-            if found.is_err() {
-                context.service.filters.not_reported(&id, from);
+            let found = find_some(context, view, query, range).await;
+            let rest = found.as_ref().map_or(Some(from), |(_, rest)| *rest);
+            if let Some(rest) = rest {
+                context.service.filters.not_reported(&id, rest);
             }
-            found
+            found.map(|(logs, _)| logs)
+        }
+    }
+}
+
+/// Logs of a range, or of as many of its first blocks as the limits allow; then also the height from
+/// which on they are missing. A filter that is polled gets on this way, however much there was.
+async fn find_some(
+    context: &Context,
+    view: View,
+    query: LogQuery,
+    (first, last): (u64, u64),
+) -> Result<(JsonText, Option<u64>), RpcError> {
+    let mut end = last;
+    loop {
+        match find(context, view.clone(), query.clone(), (first, end)).await {
+            Err(error) if error.code == code::LIMIT_EXCEEDED && end > first => {
+                end = first + (end - first) / 2;
+            }
+            found => return Ok((found?, (end < last).then_some(end + 1))),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Heqi's own methods: proofs that a stranger can check.
 
+use std::sync::Arc;
+
 use alloy_primitives::{Address, hex};
-use ledger_api::{StateProofItem, ValidatorInfo};
+use ledger_api::{Ledger, StateProofItem, ValidatorInfo};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use state::{StateKey, StateValue};
@@ -9,7 +11,7 @@ use types::{DatabaseCommitment, Extension, Header, Namespace, ValidatorKey, quor
 
 use crate::{
     block_id::BlockId,
-    error::RpcError,
+    error::{RpcError, code},
     limits::STATE_PROOF_KEYS_MAX,
     object::Object,
     params::Params,
@@ -36,7 +38,11 @@ fn organisation(validators: &[ValidatorInfo], key: &ValidatorKey) -> Option<Stri
 pub async fn finality_proof(context: &Context, params: &Params) -> Result<Value, RpcError> {
     let view = context.view();
     let number = view.known(params.optional::<BlockId>(0)?.unwrap_or_default())?;
-    let ledger = view.ledger();
+    finality_proof_of(view.ledger(), number).await
+}
+
+/// What [`finality_proof`] answers for the block at `number`, which must be visible.
+pub async fn finality_proof_of(ledger: &Arc<dyn Ledger>, number: u64) -> Result<Value, RpcError> {
     let proof = ledger.finality_proof(number).await?;
     let namespace = ledger.namespace();
     let certificate = &proof.certificate;
@@ -113,6 +119,11 @@ pub async fn state_proof(context: &Context, params: &Params) -> Result<Value, Rp
         keys.extend(slots.iter().map(|slot| StateKey::Storage(*address, slot.0.into())));
     }
     let ledger = &context.service.ledger;
+    if ledger.development().is_some() {
+        let message = "heqi_getStateProof is not supported on a development ledger: start it with \
+                       --state mpt for eth_getProof";
+        return Err(RpcError::new(code::NOT_SUPPORTED, message));
+    }
     let proof = ledger.state_proof(keys).await?;
     let hash = ledger.chain().hash(proof.number).map_err(RpcError::internal)?;
     Ok(json!({

@@ -10,7 +10,7 @@ use crate::{
     limits::EVIDENCE_RESULTS_MAX,
     methods::finality::validator,
     params::Params,
-    quantity::{data, quantity},
+    quantity::{Small, data, quantity},
     service::Context,
 };
 
@@ -73,7 +73,8 @@ fn validator_status(status: &ValidatorStatus) -> Value {
 /// `heqi_evidence(limit)`: pairs of conflicting votes, each with the exact bytes signed and the
 /// signature, so that a stranger can check both with any Ed25519 tool.
 pub async fn evidence(context: &Context, params: &Params) -> Result<Value, RpcError> {
-    let limit = params.optional::<usize>(0)?.unwrap_or(EVIDENCE_RESULTS_MAX);
+    let asked = params.optional::<Small>(0)?.map(|Small(limit)| usize::try_from(limit));
+    let limit = asked.map_or(EVIDENCE_RESULTS_MAX, |limit| limit.unwrap_or(usize::MAX));
     if limit > EVIDENCE_RESULTS_MAX {
         return Err(RpcError::limit(format!("too many results, limit {EVIDENCE_RESULTS_MAX}")));
     }

@@ -6,7 +6,7 @@ use execution::trace::{Action, CallType, CreationMethod, TraceOutput, Transactio
 use serde_json::{Value, json};
 
 use super::{
-    blocks::{charged, off_thread, receipt_object, transaction_object},
+    blocks::{charged, in_turn, receipt_object, transaction_object},
     heights,
     state::account,
     trace::{FRAMES, localized, of_transaction},
@@ -143,7 +143,7 @@ async fn details(context: &Context, id: BlockId) -> Result<Value, RpcError> {
     let Some(number) = view.number(id)? else {
         return Ok(Value::Null);
     };
-    off_thread(move || {
+    in_turn(context, move || {
         let executed = view.executed(number)?.ok_or_else(RpcError::unknown_block)?;
         let mut fees = U256::ZERO;
         for index in 0..executed.receipts.len() {
@@ -170,7 +170,7 @@ pub async fn block_transactions(context: &Context, params: &Params) -> Result<Js
     let Some(number) = view.number(id)? else {
         return Ok(Value::Null.into());
     };
-    off_thread(move || {
+    in_turn(context, move || {
         let executed = view.executed(number)?.ok_or_else(RpcError::unknown_block)?;
         let count = executed.receipts.len();
         let left_out = usize::try_from(page.saturating_mul(size)).unwrap_or(usize::MAX);
@@ -199,7 +199,7 @@ fn with_selector_only(mut transaction: Value) -> Value {
 }
 
 fn slim_receipt(view: &View, executed: &Executed, index: usize) -> Result<Value, RpcError> {
-    let receipt = receipt_object(view, executed, index)?;
+    let receipt = receipt_object(view, executed, index)?.without_logs();
     let mut receipt = serde_json::to_value(&receipt).map_err(RpcError::internal)?;
     receipt["logs"] = Value::Null;
     receipt["logsBloom"] = Value::Null;
@@ -215,7 +215,7 @@ pub async fn by_sender_and_nonce(context: &Context, params: &Params) -> Result<V
     let Some(number) = heights::first(&view, sender, |record| record.nonce > nonce).await? else {
         return Ok(Value::Null);
     };
-    off_thread(move || {
+    in_turn(context, move || {
         let executed = view.executed(number)?.ok_or_else(RpcError::unknown_block)?;
         for (index, from) in executed.senders.iter().enumerate() {
             if *from == sender {

@@ -1,13 +1,14 @@
 //! What waits in this node's pool. Senders are written with EIP-55's checksum, as geth writes them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_consensus::Transaction as _;
 use alloy_primitives::Address;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 use types::Transaction;
 
-use super::blocks::off_thread;
+use super::blocks::in_turn;
 use crate::{
     error::RpcError,
     json_text::{BoundedText, JsonText},
@@ -38,13 +39,13 @@ pub async fn inspect(context: &Context, _: &Params) -> Result<JsonText, RpcError
 pub async fn content_from(context: &Context, params: &Params) -> Result<JsonText, RpcError> {
     let address: Address = params.required(0)?;
     let content = context.service.ledger.pool().content_from(address);
-    off_thread(move || {
-        let by_nonce = |transactions: Vec<_>| -> Map<String, Value> {
-            let entry = |found: &std::sync::Arc<Transaction>| (nonce(found), pending(found));
-            transactions.iter().map(entry).collect()
+    in_turn(context, move || {
+        let by_nonce = |transactions: Vec<Arc<Transaction>>| -> BTreeMap<u64, Shown> {
+            let entry = |found: Arc<Transaction>| (found.nonce(), Shown(found, pending));
+            transactions.into_iter().map(entry).collect()
         };
         let (pending, queued) = (by_nonce(content.executable), by_nonce(content.queued));
-        BoundedText::of(&json!({ "pending": pending, "queued": queued }))
+        BoundedText::of(&Content { pending, queued })
     })
     .await
 }
@@ -54,23 +55,37 @@ async fn by_sender(
     show: fn(&Transaction) -> Value,
 ) -> Result<JsonText, RpcError> {
     let content = context.service.ledger.pool().content(POOL_CONTENT_MAX);
-    off_thread(move || {
-        let group = |transactions: Vec<std::sync::Arc<Transaction>>| {
-            let mut senders: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    in_turn(context, move || {
+        let group = |transactions: Vec<Arc<Transaction>>| {
+            let mut senders: BTreeMap<String, BTreeMap<u64, Shown>> = BTreeMap::new();
             for transaction in transactions {
                 let sender = transaction.sender().to_checksum(None);
-                senders.entry(sender).or_default().insert(nonce(&transaction), show(&transaction));
+                let nonce = transaction.nonce();
+                senders.entry(sender).or_default().insert(nonce, Shown(transaction, show));
             }
             senders
         };
         let (pending, queued) = (group(content.executable), group(content.queued));
-        BoundedText::of(&json!({ "pending": pending, "queued": queued }))
+        BoundedText::of(&Content { pending, queued })
     })
     .await
 }
 
-fn nonce(transaction: &Transaction) -> String {
-    transaction.nonce().to_string()
+#[derive(Serialize)]
+struct Content<T> {
+    pending: T,
+    queued: T,
+}
+
+/// A transaction that becomes JSON only when it is written: that of a whole pool would take many
+/// times the pool's memory.
+struct Shown(Arc<Transaction>, fn(&Transaction) -> Value);
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(transaction, show) = self;
+        show(transaction).serialize(serializer)
+    }
 }
 
 fn pending(transaction: &Transaction) -> Value {

@@ -25,8 +25,16 @@ pub async fn account(context: &Context, params: &Params) -> Result<Value, RpcErr
     let slots = keys.iter().map(|key| key.slot.into()).collect();
     let found = view.ledger().account_proof(view.state_height(number), address, slots).await?;
     let Some(proof) = found else {
-        let message = "eth_getProof is not supported: the state is not a Merkle Patricia trie; \
-                       use heqi_getStateProof";
+        let message = match view.ledger().development() {
+            None => {
+                "eth_getProof is not supported: the state is not a Merkle Patricia trie; use \
+                 heqi_getStateProof"
+            }
+            Some(_) => {
+                "eth_getProof is not supported: the state is not a Merkle Patricia trie; start the \
+                 development ledger with --state mpt"
+            }
+        };
         return Err(RpcError::new(code::NOT_SUPPORTED, message));
     };
     let slots: Vec<Value> = keys.iter().zip(&proof.slots).map(slot).collect();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use types::Receipt;
 
-use super::blocks::off_thread;
+use super::blocks::in_turn;
 use crate::{
     block_id::BlockId,
     block_rlp::block_bytes,
@@ -24,7 +24,7 @@ pub async fn header(context: &Context, params: &Params) -> Result<Value, RpcErro
 pub async fn block(context: &Context, params: &Params) -> Result<Value, RpcError> {
     let view = context.view();
     let number = view.known(params.required::<BlockId>(0)?)?;
-    off_thread(move || {
+    in_turn(context, move || {
         let block = view.block(number)?.ok_or_else(RpcError::unknown_block)?;
         Ok(data(block_bytes(&block)))
     })
@@ -35,7 +35,7 @@ pub async fn block(context: &Context, params: &Params) -> Result<Value, RpcError
 pub async fn receipts(context: &Context, params: &Params) -> Result<Value, RpcError> {
     let view = context.view();
     let number = view.known(params.required::<BlockId>(0)?)?;
-    off_thread(move || {
+    in_turn(context, move || {
         let executed = view.executed(number)?.ok_or_else(RpcError::unknown_block)?;
         let encoded = executed.receipts.iter().enumerate().map(|(index, receipt)| {
             let roots = executed.post_states.as_ref();

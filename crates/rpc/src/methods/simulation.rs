@@ -23,11 +23,15 @@ use crate::{
 
 /// Call object, block, state overrides and block overrides, all but the first optional.
 pub fn task(view: &View, params: &Params) -> Result<Task, RpcError> {
+    task_at(view, params, params.optional::<BlockId>(1)?.unwrap_or_default())
+}
+
+fn task_at(view: &View, params: &Params, id: BlockId) -> Result<Task, RpcError> {
     let object: CallObject = params.required(0)?;
-    let number = view.known(params.optional::<BlockId>(1)?.unwrap_or_default())?;
+    let number = view.known_or_pending(id)?;
     let state = params.optional(2)?.unwrap_or_default();
     let block = params.optional(3)?.unwrap_or_default();
-    Ok(Task { object, number, state, block })
+    Ok(Task { object, number, state, block, in_next: false })
 }
 
 /// `eth_call`.
@@ -37,11 +41,18 @@ pub async fn call(context: &Context, params: &Params) -> Result<Value, RpcError>
     run_call(context, &view, task).await.map(data)
 }
 
-/// `eth_estimateGas`.
+/// `eth_estimateGas`: unless a block is named, for the one that comes next.
 pub async fn estimate_gas(context: &Context, params: &Params) -> Result<Value, RpcError> {
     let view = context.view();
-    let task = task(&view, params)?;
+    let id = params.optional::<BlockId>(1)?.unwrap_or(BlockId::Pending);
+    let in_next = id == BlockId::Pending && makes_blocks(context, &view);
+    let task = Task { in_next, ..task_at(&view, params, id)? };
     run_estimate(context, &view, task).await.map(quantity)
+}
+
+/// Whether blocks follow the head here; a chain that was imported to be looked at ends with it.
+fn makes_blocks(context: &Context, view: &View) -> bool {
+    context.service.ledger.rules(view.head().number).is_none()
 }
 
 /// `eth_fillTransaction`: the unsigned transaction with nonce, gas and fees filled in, and its
@@ -72,9 +83,10 @@ pub async fn filled(
             gas
         }
         None => {
-            let number = view.head().number;
+            let number = view.known_or_pending(BlockId::Pending)?;
             let (state, block) = Default::default();
-            let task = Task { object: object.clone(), number, state, block };
+            let in_next = makes_blocks(context, &view);
+            let task = Task { object: object.clone(), number, state, block, in_next };
             run_estimate(context, &view, task).await?
         }
     };

@@ -17,7 +17,7 @@ use crate::{
 };
 
 fn block(view: &View, params: &Params, index: usize) -> Result<u64, RpcError> {
-    view.known(params.optional::<BlockId>(index)?.unwrap_or_default())
+    view.known_or_pending(params.optional::<BlockId>(index)?.unwrap_or_default())
 }
 
 /// The account, or an empty one.

@@ -170,6 +170,7 @@ pub async fn call(context: &Context, params: &Params) -> Result<JsonText, RpcErr
         number: view.known(params.optional::<BlockId>(2)?.unwrap_or_default())?,
         state: params.optional(3)?.unwrap_or_default(),
         block: params.optional(4)?.unwrap_or_default(),
+        in_next: false,
     };
     calls(context, &view, task, Vec::new(), vec![tracer], Shape::One).await
 }
@@ -195,7 +196,7 @@ pub async fn call_many(context: &Context, params: &Params) -> Result<JsonText, R
     }
     let first = objects.remove(0);
     let (state, block) = Default::default();
-    let task = Task { object: first, number, state, block };
+    let task = Task { object: first, number, state, block, in_next: false };
     let rest = objects.into_iter().map(|object| object.call).collect();
     calls(context, &view, task, rest, tracers, Shape::Many).await
 }
@@ -223,7 +224,7 @@ pub async fn raw_transaction(context: &Context, params: &Params) -> Result<JsonT
     let object = CallObject { call, nonce: None, kind: None, chain_id };
     let view = context.view();
     let (state, block) = Default::default();
-    let task = Task { object, number: view.head().number, state, block };
+    let task = Task { object, number: view.head().number, state, block, in_next: false };
     calls(context, &view, task, Vec::new(), vec![tracer], Shape::One).await
 }
 

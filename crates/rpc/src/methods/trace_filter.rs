@@ -8,6 +8,7 @@ use super::trace::{TextList, localized};
 use crate::{
     block_id::{BlockId, Tag},
     error::RpcError,
+    items::OneOrMany,
     json_text::JsonText,
     limits::{TRACE_FILTER_BLOCKS_MAX, TRACE_FILTER_RESULTS_MAX},
     object::Object,
@@ -23,16 +24,29 @@ use crate::{
 struct Wire {
     from_block: Option<Tag>,
     to_block: Option<Tag>,
-    from_address: Option<Vec<Address>>,
-    to_address: Option<Vec<Address>>,
+    from_address: Option<OneOrMany<Address>>,
+    to_address: Option<OneOrMany<Address>>,
+    mode: Mode,
     after: Option<Small>,
     count: Option<Small>,
+}
+
+/// How senders and recipients go together where both are given (Erigon).
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Mode {
+    /// Both must match.
+    #[default]
+    Intersection,
+    /// One must match.
+    Union,
 }
 
 /// Which frames.
 struct Wanted {
     from: Option<Vec<Address>>,
     to: Option<Vec<Address>>,
+    mode: Mode,
     /// Matching frames to leave out first.
     skip: u64,
     count: usize,
@@ -44,10 +58,13 @@ pub async fn filter(context: &Context, params: &Params) -> Result<JsonText, RpcE
     let view = context.view();
     let (first, last) = range(&view, &wire)?;
     let asked = wire.count.map_or(u64::MAX, |Small(count)| count);
-    let some = |list: Option<Vec<Address>>| list.filter(|list| !list.is_empty());
+    let some = |list: Option<OneOrMany<Address>>| {
+        list.map(|OneOrMany(list)| list).filter(|list| !list.is_empty())
+    };
     let mut wanted = Wanted {
         from: some(wire.from_address),
         to: some(wire.to_address),
+        mode: wire.mode,
         skip: wire.after.map_or(0, |Small(after)| after),
         count: usize::try_from(asked).unwrap_or(usize::MAX),
     };
@@ -57,6 +74,9 @@ pub async fn filter(context: &Context, params: &Params) -> Result<JsonText, RpcE
         let mut list = TextList::begin()?;
         let mut found = 0;
         for number in first.max(1)..=last {
+            if found >= wanted.count {
+                break;
+            }
             if view.present_header(number)?.0.gas_used == 0 {
                 continue;
             }
@@ -101,7 +121,13 @@ impl Wanted {
         let among = |list: &Option<Vec<Address>>, end: Option<Address>| {
             list.as_ref().is_none_or(|list| end.is_some_and(|end| list.contains(&end)))
         };
-        if !among(&self.from, from) || !among(&self.to, to) {
+        let (from, to) = (among(&self.from, from), among(&self.to, to));
+        let matches = match self.mode {
+            // What is not given matches everything, and must not make the other one pointless.
+            Mode::Union if self.from.is_some() && self.to.is_some() => from || to,
+            Mode::Union | Mode::Intersection => from && to,
+        };
+        if !matches {
             return false;
         }
         if self.skip > 0 {

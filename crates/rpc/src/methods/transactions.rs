@@ -7,11 +7,12 @@ use pool::Refusal;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use super::blocks::{receipt_object, transaction_object};
+use super::blocks::{in_turn, receipt_object, transaction_object};
 use crate::{
     block_id::{BlockId, Tag},
     error::{RpcError, code},
-    json_text::JsonText,
+    json_text::{BoundedText, JsonText},
+    limits::LOGS_AT_ONCE_MAX,
     params::Params,
     quantity::{Hash, Small, data},
     render,
@@ -53,15 +54,23 @@ fn find(view: &View, hash: B256) -> Result<Option<(View, Executed, usize)>, RpcE
 /// `eth_getTransactionReceipt`: null until final.
 pub async fn receipt(context: &Context, params: &Params) -> Result<JsonText, RpcError> {
     let Hash(hash) = params.required(0)?;
-    let receipt = receipt_of(&context.view(), hash)?;
+    let receipt = receipt_of(context, &context.view(), hash).await?;
     Ok(receipt.unwrap_or_else(|| Value::Null.into()))
 }
 
-fn receipt_of(view: &View, hash: B256) -> Result<Option<JsonText>, RpcError> {
+async fn receipt_of(
+    context: &Context,
+    view: &View,
+    hash: B256,
+) -> Result<Option<JsonText>, RpcError> {
     let Some((view, executed, index)) = find(view, hash)? else {
         return Ok(None);
     };
-    Ok(Some(JsonText::of(&receipt_object(&view, &executed, index)?)))
+    let logs = executed.receipts[index].logs.len();
+    let work = move || BoundedText::of(&receipt_object(&view, &executed, index)?);
+    // Almost all have few logs; the others must not keep the thread.
+    let text = if logs <= LOGS_AT_ONCE_MAX { work() } else { in_turn(context, work).await };
+    text.map(Some)
 }
 
 /// `eth_getTransactionByBlockNumberAndIndex`.
@@ -154,7 +163,7 @@ pub async fn send_raw_sync(context: &Context, params: &Params) -> Result<JsonTex
     let hash = submit(context, params).await?;
     loop {
         let view = context.view();
-        if let Some(receipt) = receipt_of(&view, hash)? {
+        if let Some(receipt) = receipt_of(context, &view, hash).await? {
             return Ok(receipt);
         }
         let next = context.service.ledger.wait_beyond(view.head().number);

@@ -94,6 +94,14 @@ pub struct ReceiptObject {
     logs_bloom: Bloom,
 }
 
+impl ReceiptObject {
+    /// The same with no logs listed.
+    pub fn without_logs(mut self) -> Self {
+        self.logs.clear();
+        self
+    }
+}
+
 /// Receipt of transaction `index`, for which `price` wei per gas were charged.
 pub fn receipt(
     block: &BlockReceipts<'_>,

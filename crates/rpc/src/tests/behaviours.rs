@@ -132,6 +132,11 @@ async fn behaviour_02_input_is_permissive() {
         { "0x00000000000000000000000000000000000000aa": { "code": "0x4360005260206000f3" } },
         { "number": "0x1234", "unknown": 1 }]);
     assert_eq!(server.ok("eth_call", number).await, format!("{:#x}", B256::from(word(0x1234))));
+    // Null pretends nothing.
+    let nothing = json!([call, "latest", { READER.to_string(): null }, null]);
+    assert_eq!(server.ok("eth_call", nothing).await, format!("{:#066x}", 0));
+    let slot = json!([LOGGER, 0, "latest"]);
+    assert_eq!(server.ok("eth_getStorageAt", slot).await, format!("{:#066x}", 0));
     // Creation, omitted parameters.
     assert_eq!(server.ok("eth_call", json!([{ "to": null, "data": "0x" }])).await, "0x");
     assert_eq!(server.ok("eth_call", json!([{ "to": READER }])).await, format!("{:#066x}", 0));
@@ -230,6 +235,11 @@ async fn behaviour_05_error_texts_are_geths() {
     refused(poor().sign(unprotected), replay).await;
     refused("0x03c0".to_owned(), "transaction type not supported").await;
     refused("0x7fc0".to_owned(), "transaction type not supported").await;
+    for torn in ["0xc0", "0xf8", "0x02", "0x02c0"] {
+        refused(torn.to_owned(), "rlp: ").await;
+    }
+    let (_, torn) = server.error("eth_sendRawTransaction", json!(["0xc0"])).await;
+    assert_eq!(torn, "rlp: the list is not a signed transaction");
     let mut tip = modern(1, to, &[]);
     tip.max_priority_fee_per_gas = 2;
     refused(poor().sign(tip), "max priority fee per gas higher than max fee per gas").await;
@@ -326,6 +336,8 @@ async fn behaviour_07_logs() {
     refused(json!({ "fromBlock": "0x2", "toBlock": "0x1" }), -32602, "invalid block range").await;
     refused(json!({ "fromBlock": "0x2", "toBlock": "0x9" }), -32602, "beyond current head").await;
     refused(json!({ "blockHash": B256::ZERO }), -32000, "unknown block").await;
+    refused(json!({ "address": "0x12" }), -32602, "invalid string length").await;
+    refused(json!({ "topics": [[[topic(1)]]] }), -32602, "invalid type").await;
     refused(json!({ "fromBlock": "0x1", "toBlock": "0x3" }), -32005, "3 results").await;
     refused(json!({ "topics": vec![json!(null); 5] }), -32602, "exceed max topics").await;
     refused(json!({ "address": vec![LOGGER; 1_001] }), -32602, "1000").await;
@@ -652,6 +664,38 @@ async fn behaviour_15_gas_limits_are_ordinary_and_estimates_respect_them() {
     let mut remix = modern(0, LOGGER, &word(1));
     remix.gas_limit = limit / 1_000 * 995;
     server.send(poor().sign(remix)).await;
+}
+
+/// Who writes once per block or per second estimates right after the last receipt: what is cheap in
+/// that block is not in the next one.
+#[tokio::test]
+async fn an_estimate_is_for_the_block_that_comes_next() {
+    let server = Server::start().await;
+    server.ledger.mine().await;
+    let head = server.ok("eth_blockNumber", json!([])).await;
+    let head_hash =
+        server.ok("eth_getBlockByNumber", json!(["latest", false])).await["hash"].clone();
+    let gas = async |code: &str, block: Value, storage: Value| {
+        let account = json!({ "code": code, "stateDiff": storage });
+        let overrides = json!({ LOGGER.to_string(): account });
+        let gas = server.ok("eth_estimateGas", json!([{ "to": LOGGER }, block, overrides])).await;
+        u64::from_str_radix(&gas.as_str().unwrap()[2..], 16).unwrap()
+    };
+    // sstore(number, 1), with the slot of the head written before
+    let word_of = |number: &Value| format!("0x{:0>64}", &number.as_str().unwrap()[2..]);
+    let written = json!({ word_of(&head): format!("0x{:064x}", 1) });
+    let at_head = gas("0x60014355", json!("latest"), written.clone()).await;
+    let next = gas("0x60014355", json!(null), written.clone()).await;
+    assert!(at_head < 30_000 && next > 40_000, "{at_head} {next}");
+    assert_eq!(gas("0x60014355", json!("pending"), written).await, next);
+    // sstore(blockhash(number - 1), 1), with the slot of the head's hash written before
+    let written = json!({ head_hash.as_str().unwrap(): format!("0x{:064x}", 1) });
+    assert!(gas("0x6001600143034055", json!(null), written).await < 30_000);
+    // sstore(timestamp, 1): later than the head
+    let time =
+        server.ok("eth_getBlockByNumber", json!(["latest", false])).await["timestamp"].clone();
+    let written = json!({ word_of(&time): format!("0x{:064x}", 1) });
+    assert!(gas("0x60014255", json!("latest"), written).await < 30_000);
 }
 
 #[tokio::test]

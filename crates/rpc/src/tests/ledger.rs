@@ -32,6 +32,7 @@ pub const LOGGER: Address = Address::with_last_byte(0x51);
 pub const REVERTER: Address = Address::with_last_byte(0x52);
 pub const INVALID: Address = Address::with_last_byte(0x53);
 pub const READER: Address = Address::with_last_byte(0x54);
+pub const PRICED: Address = Address::with_last_byte(0x55);
 
 type Values = BTreeMap<StateKey, StateValue>;
 
@@ -107,6 +108,8 @@ pub fn genesis(fee_mode: FeeMode, rich: Address) -> Genesis {
             // Reverts with its argument.
             (REVERTER, contract("0x366000600037366000fd")),
             (INVALID, contract("0xfe")),
+            // Logs and returns the price of gas.
+            (PRICED, contract("0x3a5f5260205fa060205ff3")),
             // Returns the slot named by its argument.
             (READER, contract("0x6000355460005260206000f3")),
         ]),

@@ -195,8 +195,12 @@ async fn fee_history() {
     assert_eq!(history["reward"], json!(vec![["0x0", "0x0"]; 3]));
     let ratios = history["gasUsedRatio"].as_array().unwrap();
     assert!(ratios.len() == 3 && ratios[2].as_f64().unwrap() > 0.0);
-    for params in [json!([1, "pending"]), json!(["0x1", "0x2", []]), json!(["0x1", "latest", null])]
-    {
+    for params in [
+        json!(["1", "latest"]),
+        json!([1, "pending"]),
+        json!(["0x1", "0x2", []]),
+        json!(["0x1", "latest", null]),
+    ] {
         let history = server.ok("eth_feeHistory", params).await;
         assert_eq!(history["baseFeePerGas"].as_array().unwrap().len(), 2);
         assert!(history.get("reward").is_none());

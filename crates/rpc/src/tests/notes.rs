@@ -172,8 +172,8 @@ pub const NOTES: &[(&str, &str, &str)] = &[
     ),
     (
         "trace_filter",
-        "at most 100 blocks and 10,000 traces; `fromAddress` and `toAddress` must both match",
-        "最多 100 个区块、10,000 条；`fromAddress` 与 `toAddress` 须同时匹配",
+        "at most 100 blocks and 10,000 traces; `fromAddress` and `toAddress` must both match, with `mode` `union` one of them",
+        "最多 100 个区块、10,000 条；`fromAddress` 与 `toAddress` 须同时匹配，`mode` 为 `union` 时其一即可",
     ),
     ("ots_getApiLevel", "8", "8"),
     ("ots_hasCode", "", ""),
@@ -190,16 +190,21 @@ pub const NOTES: &[(&str, &str, &str)] = &[
     ),
     (
         "ots_searchTransactionsBefore ots_searchTransactionsAfter",
-        "always -32004: no index of addresses",
-        "始终为 -32004：没有按地址的索引",
+        "always -32004: no index of addresses; calls inside transactions count as well, so a search would run every block again",
+        "始终为 -32004：没有按地址的索引；交易内部的调用也算在内，搜索将需要重新执行每个区块",
     ),
     ("erigon_getHeaderByNumber", "as `eth_getHeaderByNumber`", "同 `eth_getHeaderByNumber`"),
     (
-        "eth_sendTransaction eth_sign personal_sign evm_mine hardhat_mine anvil_mine evm_setAutomine anvil_setAutoMine hardhat_getAutomine anvil_getAutomine evm_setIntervalMining anvil_setIntervalMining anvil_getIntervalMining evm_increaseTime anvil_increaseTime evm_setTime anvil_setTime evm_setNextBlockTimestamp anvil_setNextBlockTimestamp anvil_setBlockTimestampInterval anvil_removeBlockTimestampInterval evm_setBlockGasLimit anvil_setBlockGasLimit hardhat_setNextBlockBaseFeePerGas anvil_setNextBlockBaseFeePerGas hardhat_setCoinbase anvil_setCoinbase hardhat_setPrevRandao anvil_setPrevRandao hardhat_setBalance anvil_setBalance hardhat_setNonce anvil_setNonce hardhat_setCode anvil_setCode hardhat_setStorageAt anvil_setStorageAt evm_snapshot anvil_snapshot evm_revert anvil_revert hardhat_reset anvil_reset anvil_dumpState anvil_loadState hardhat_impersonateAccount anvil_impersonateAccount hardhat_stopImpersonatingAccount anvil_stopImpersonatingAccount anvil_autoImpersonateAccount hardhat_dropTransaction anvil_dropTransaction anvil_dropAllTransactions anvil_removePoolTransactions hardhat_metadata anvil_metadata anvil_nodeInfo",
+        "eth_sendTransaction eth_sendUnsignedTransaction eth_signTransaction eth_sign personal_sign eth_signTypedData_v4 eth_requestAccounts evm_mine hardhat_mine anvil_mine evm_setAutomine anvil_setAutoMine hardhat_getAutomine anvil_getAutomine evm_setIntervalMining anvil_setIntervalMining anvil_getIntervalMining evm_increaseTime anvil_increaseTime evm_setTime anvil_setTime evm_setNextBlockTimestamp anvil_setNextBlockTimestamp anvil_setBlockTimestampInterval anvil_removeBlockTimestampInterval evm_setBlockGasLimit anvil_setBlockGasLimit hardhat_setNextBlockBaseFeePerGas anvil_setNextBlockBaseFeePerGas hardhat_setCoinbase anvil_setCoinbase hardhat_setPrevRandao anvil_setPrevRandao hardhat_setBalance anvil_setBalance anvil_addBalance hardhat_setNonce anvil_setNonce evm_setAccountNonce hardhat_setCode anvil_setCode hardhat_setStorageAt anvil_setStorageAt evm_snapshot anvil_snapshot evm_revert anvil_revert hardhat_reset anvil_reset anvil_dumpState anvil_loadState hardhat_impersonateAccount anvil_impersonateAccount hardhat_stopImpersonatingAccount anvil_stopImpersonatingAccount anvil_autoImpersonateAccount hardhat_dropTransaction anvil_dropTransaction anvil_dropAllTransactions anvil_removePoolTransactions hardhat_setLoggingEnabled anvil_setLoggingEnabled hardhat_setMinGasPrice anvil_setMinGasPrice hardhat_metadata anvil_metadata anvil_nodeInfo",
         "on development ledgers only, [dev-mode.md](dev-mode.md)",
         "仅限开发账本，见 [dev-mode.md](dev-mode.md)",
     ),
     ("heqi_getFinalityProof heqi_getStateProof", "section 6", "第 6 节"),
+    (
+        "heqi_subscribe heqi_unsubscribe",
+        "WebSocket only: `finality` sends the proof of section 6 for each new block",
+        "仅 WebSocket：`finality` 为每个新区块推送第 6 节的证明",
+    ),
     (
         "heqi_getValidators heqi_consensusState heqi_evidence heqi_getSnapshotPart",
         "section 6",

@@ -155,11 +155,43 @@ async fn each_of_geths_tracers_answers() {
     assert_eq!((&mux["4byteTracer"], &mux["callTracer"]["type"]), (&four, &json!("CALL")));
     for (options, word) in [
         (json!({ "tracer": "{result: function() {}}" }), "use callTracer"),
+        (
+            json!({ "tracer": "keccak256PreimageTracer" }),
+            "keccak256PreimageTracer is not supported",
+        ),
+        (
+            json!({ "tracer": "muxTracer", "tracerConfig": { "opcodeTracer": null } }),
+            "tracer opcodeTracer is not supported: use callTracer",
+        ),
         (json!({ "timeout": "soon" }), "invalid duration"),
     ] {
         let (code, text) =
             server.error("debug_traceTransaction", json!([hashes[0], options])).await;
         assert!(code == -32602 && text.contains(word), "{text}");
+    }
+}
+
+/// However short the time is: the caller asked for it, the node did not fail.
+#[tokio::test]
+async fn behaviour_17_a_time_that_is_over_is_told_as_such() {
+    let server = Server::start().await;
+    let (_, hashes) = mixed(&server).await;
+    for timeout in ["0s", "1ns", "1us"] {
+        for (method, place) in [
+            ("debug_traceTransaction", json!(hashes[0])),
+            ("debug_traceBlockByNumber", json!("0x3")),
+        ] {
+            let params = json!([place, { "timeout": timeout }]);
+            let (code, text) = server.error(method, params).await;
+            let no_turn = code == -32005 && text.contains("limit 2 at once");
+            let over = code == -32000 && text.contains("time");
+            assert!(no_turn || over, "{method} {timeout}: {code} {text}");
+        }
+        // Or the traces before, whose time is over as well, still have all turns.
+        let params = json!([{ "to": LOGGER }, "latest", { "timeout": timeout }]);
+        let (code, text) = server.error("debug_traceCall", params).await;
+        let no_turn = code == -32005 && text.contains("limit 2 at once");
+        assert!(no_turn || code == -32000 && text.contains("time"), "{timeout}: {code} {text}");
     }
 }
 
@@ -264,6 +296,15 @@ async fn parity_traces() {
     assert_eq!(filter(to).await.as_array().unwrap().len(), 2);
     let both = json!({ "fromBlock": "0x3", "fromAddress": [forward], "toAddress": [LOGGER] });
     assert_eq!(filter(both).await[0], of_first[1]);
+    let one_of = |mode: &str| json!({ "fromBlock": "0x3", "mode": mode, "fromAddress": forward, "toAddress": forward });
+    assert_eq!(
+        filter(one_of("union")).await.as_array().unwrap()[..],
+        of_first.as_array().unwrap()[..]
+    );
+    assert_eq!(filter(one_of("intersection")).await, json!([]));
+    let none_left = json!({ "fromBlock": "0x2", "toBlock": "0x3", "count": "0x0" });
+    assert_eq!(filter(none_left).await, json!([]));
+    assert_eq!(server.error("trace_filter", json!([one_of("either")])).await.0, -32602);
     let created = json!({ "fromBlock": "0x2", "toBlock": "0x2", "toAddress": [forward] });
     assert_eq!(filter(created).await[0]["type"], "create");
     let page = json!({ "fromBlock": "0x3", "after": "0x1", "count": "0x2" });

@@ -51,7 +51,7 @@ async fn subscribe(socket: &mut Socket, params: Value) -> String {
 /// The close code, after whatever was still on its way.
 async fn closed(socket: &mut Socket) -> Option<u16> {
     loop {
-        let next = timeout(Duration::from_secs(20), socket.next()).await.expect("closed in time");
+        let next = timeout(Duration::from_secs(60), socket.next()).await.expect("closed in time");
         match next {
             Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
             Some(Ok(_)) => {}
@@ -118,6 +118,74 @@ async fn behaviour_13_subscriptions() {
     drop(socket);
     let over_http = server.error("eth_subscribe", json!(["newHeads"])).await;
     assert_eq!(over_http, (-32601, "notifications not supported".to_owned()));
+}
+
+/// A batch may take a while after its subscription: nothing is said under an id that nobody knows.
+#[tokio::test]
+async fn behaviour_13_ids_are_told_before_what_happens_under_them() {
+    let server = Server::start().await;
+    let mut socket = connect(server.address).await;
+    let before = subscribe(&mut socket, json!(["newHeads"])).await;
+    let raw = poor().call(0, LOGGER, &[1; 32]);
+    let call = |id: u64, method: &str, params: Value| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+    let batch = json!([
+        call(1, "eth_subscribe", json!(["newHeads"])),
+        call(2, "eth_subscribe", json!(["logs", { "address": LOGGER }])),
+        call(3, "eth_sendRawTransactionSync", json!([raw, 5_000])),
+    ]);
+    socket.send(Message::text(batch.to_string())).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    server.ledger.mine().await;
+    let mut known = vec![before];
+    for _ in 0..2 {
+        let told = receive(&mut socket).await;
+        match told.as_array() {
+            Some(answers) => {
+                assert_eq!(answers[2]["result"]["status"], "0x1");
+                known.push(answers[0]["result"].as_str().unwrap().to_owned());
+                known.push(answers[1]["result"].as_str().unwrap().to_owned());
+            }
+            None => {
+                let id = told["params"]["subscription"].as_str().unwrap();
+                assert!(known.iter().any(|known| known == id), "an id that was never told");
+            }
+        }
+    }
+    assert_eq!(known.len(), 3);
+    server.send(poor().call(1, LOGGER, &[2; 32])).await;
+    server.ledger.mine().await;
+    let mut heard: Vec<String> = Vec::new();
+    while heard.len() < 3 {
+        let told = receive(&mut socket).await;
+        heard.push(told["params"]["subscription"].as_str().unwrap().to_owned());
+    }
+    // The block before may still be told to the new ones.
+    assert!(heard.iter().all(|id| known.contains(id)));
+}
+
+#[tokio::test]
+async fn finality_is_told_with_its_proof() {
+    let server = Server::start().await;
+    let mut socket = connect(server.address).await;
+    let id = ask(&mut socket, "heqi_subscribe", json!(["finality"])).await["result"].clone();
+    let other = ask(&mut socket, "heqi_subscribe", json!(["finality"])).await["result"].clone();
+    assert_ne!(id, other);
+    server.ledger.mine().await;
+    let head = server.ok("eth_blockNumber", json!([])).await;
+    let proof = server.ok("heqi_getFinalityProof", json!([head])).await;
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let notice = receive(&mut socket).await;
+        assert_eq!(notice["method"], "heqi_subscription");
+        assert_eq!(notice["params"]["result"], proof);
+        told.push(notice["params"]["subscription"].clone());
+    }
+    assert!(told.contains(&id) && told.contains(&other));
+    assert_eq!(ask(&mut socket, "heqi_unsubscribe", json!([id])).await["result"], true);
+    assert_eq!(ask(&mut socket, "heqi_unsubscribe", json!([id])).await["error"]["code"], -32000);
+    let refused = ask(&mut socket, "heqi_subscribe", json!(["governance"])).await;
+    assert_eq!(refused["error"]["message"], "no \"governance\" subscription in heqi namespace");
+    assert_eq!(server.error("heqi_subscribe", json!(["finality"])).await.0, -32601);
 }
 
 #[tokio::test]
@@ -191,6 +259,41 @@ async fn behaviour_13_pings_and_close_codes() {
     foreign.headers_mut().insert("origin", "https://evil.example".parse().unwrap());
     let refused = connect_async(foreign).await;
     assert!(matches!(refused, Err(Error::Http(response)) if response.status() == 403));
+}
+
+/// RFC 6455: who closes is answered, who sends what is no frame hears so.
+#[tokio::test]
+async fn behaviour_13_connections_end_as_the_standard_says() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = Server::start().await;
+    // Frames are masked with zeros: the payload stands as it is.
+    let frame = |first: u8, payload: &[u8]| {
+        [&[first, 0x80 | payload.len() as u8, 0, 0, 0, 0][..], payload].concat()
+    };
+    let huge = [&[0x81, 0xff][..], &9_000_000_u64.to_be_bytes(), &[0; 4]].concat();
+    for (sent, code) in [
+        (frame(0x88, &1000_u16.to_be_bytes()), 1000),
+        (frame(0x83, b"x"), 1002),
+        (frame(0xc1, b"{}"), 1002),
+        (vec![0x81, 0x02, b'{', b'}'], 1002),
+        (frame(0x81, &[0xff, 0xfe]), 1007),
+        (huge, 1009),
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let request = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n\
+            upgrade: websocket\r\nsec-websocket-version: 13\r\n\
+            sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.write_all(&sent).await.unwrap();
+        let mut answer = Vec::new();
+        let read = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer));
+        read.await.expect("the server closes").unwrap();
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        let closing = &answer[end + 4..];
+        assert!(closing.len() >= 4, "{sent:?}: no close frame");
+        assert_eq!(closing[0], 0x88, "{sent:?}: {closing:?}");
+        assert_eq!(u16::from_be_bytes([closing[2], closing[3]]), code, "{sent:?}");
+    }
 }
 
 #[tokio::test]

@@ -2,24 +2,57 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use alloy_primitives::B256;
+use alloy_primitives::Log;
 use chain::LogFilter;
 use serde_json::Value;
 
 use crate::{
-    error::RpcError, filters::random_id, follower::NewBlock, json_text::JsonText,
-    limits::SUBSCRIPTIONS_MAX, metrics::RpcMetrics, render,
+    error::RpcError,
+    filters::random_id,
+    limits::{SUBSCRIPTION_TERMS_MAX, SUBSCRIPTIONS_MAX},
+    log_query::terms,
+    metrics::RpcMetrics,
 };
+
+/// A log filter that is asked for every log of every block: its lists are sorted, so that long ones
+/// cost little more than short ones.
+#[derive(Debug)]
+pub struct Listened(LogFilter);
+
+impl Listened {
+    /// The same filter.
+    pub fn new(mut filter: LogFilter) -> Self {
+        filter.addresses.sort_unstable();
+        filter.addresses.dedup();
+        for topics in &mut filter.topics {
+            topics.sort_unstable();
+            topics.dedup();
+        }
+        Self(filter)
+    }
+
+    /// What [`LogFilter::matches`] answers.
+    pub fn hears(&self, log: &Log) -> bool {
+        let Self(LogFilter { addresses, topics: wanted }) = self;
+        let topics = log.topics();
+        (addresses.is_empty() || addresses.binary_search(&log.address).is_ok())
+            && wanted.len() <= topics.len()
+            && wanted
+                .iter()
+                .zip(topics)
+                .all(|(any, topic)| any.is_empty() || any.binary_search(topic).is_ok())
+    }
+}
 
 /// What a client subscribed to.
 pub enum Subscription {
     /// Headers of new blocks.
     NewHeads,
     /// Logs of new blocks.
-    Logs(LogFilter),
+    Logs(Arc<Listened>),
     /// Transactions that enter the pool.
     PendingTransactions {
         /// Whether objects instead of hashes are sent.
@@ -27,22 +60,52 @@ pub enum Subscription {
     },
     /// Changes of what `eth_syncing` answers, with the last answer sent.
     Syncing(Option<Value>),
+    /// Proofs that new blocks are final.
+    Finality,
 }
 
 impl Subscription {
+    /// Addresses and topics that it holds.
+    fn terms(&self) -> usize {
+        match self {
+            Self::Logs(filter) => terms(&filter.0),
+            _ => 0,
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::NewHeads => "newHeads",
             Self::Logs(_) => "logs",
             Self::PendingTransactions { .. } => "newPendingTransactions",
             Self::Syncing(_) => "syncing",
+            Self::Finality => "finality",
         }
     }
 }
 
+/// What one subscription is told about a block.
+pub enum Notice {
+    /// The header.
+    Header,
+    /// The logs that match.
+    Logs(Arc<Listened>),
+    /// What `eth_syncing` answers now.
+    Syncing(Value),
+    /// The proof that it is final.
+    Finality,
+}
+
+/// A subscription, and whether its id was told: until then it hears nothing, since nobody could know
+/// what it is about.
+struct Entry {
+    what: Subscription,
+    told: bool,
+}
+
 /// All subscriptions of a connection; they end with it.
 pub struct Session {
-    subscriptions: Mutex<HashMap<String, Subscription>>,
+    subscriptions: Mutex<HashMap<String, Entry>>,
     metrics: RpcMetrics,
 }
 
@@ -52,7 +115,7 @@ impl Session {
         Self { subscriptions: Mutex::default(), metrics }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Subscription>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
         self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -64,17 +127,33 @@ impl Session {
                 format!("too many subscriptions, limit {SUBSCRIPTIONS_MAX} per connection");
             return Err(RpcError::limit(message));
         }
+        let held: usize = subscriptions.values().map(|entry| entry.what.terms()).sum();
+        if held.saturating_add(subscription.terms()) > SUBSCRIPTION_TERMS_MAX {
+            let message = format!(
+                "too many addresses and topics in subscriptions, limit {SUBSCRIPTION_TERMS_MAX} \
+                 per connection"
+            );
+            return Err(RpcError::limit(message));
+        }
         self.metrics.subscribed(subscription.kind());
         let id = random_id();
-        subscriptions.insert(id.clone(), subscription);
+        subscriptions.insert(id.clone(), Entry { what: subscription, told: false });
         Ok(id)
+    }
+
+    /// An answer is sent: whose id stands in it is told from now on. Ids are random, so that no other
+    /// text has them.
+    pub fn answered(&self, answer: &str) {
+        let mut subscriptions = self.lock();
+        let new = subscriptions.iter_mut().filter(|(_, entry)| !entry.told);
+        new.filter(|(id, _)| answer.contains(*id)).for_each(|(_, entry)| entry.told = true);
     }
 
     /// Ends a subscription; whether it was there.
     pub fn unsubscribe(&self, id: &str) -> bool {
         let removed = self.lock().remove(id);
-        if let Some(subscription) = &removed {
-            self.metrics.unsubscribed(subscription.kind());
+        if let Some(entry) = &removed {
+            self.metrics.unsubscribed(entry.what.kind());
         }
         removed.is_some()
     }
@@ -83,75 +162,94 @@ impl Session {
     pub fn needs(&self) -> (bool, bool) {
         let subscriptions = self.lock();
         let pending =
-            |item: &Subscription| matches!(item, Subscription::PendingTransactions { .. });
+            |entry: &Entry| matches!(entry.what, Subscription::PendingTransactions { .. });
         (!subscriptions.values().all(pending), subscriptions.values().any(pending))
     }
 
     /// Whether `syncing` is watched.
     pub fn watches_syncing(&self) -> bool {
-        self.lock().values().any(|item| matches!(item, Subscription::Syncing(_)))
+        self.lock().values().any(|entry| matches!(entry.what, Subscription::Syncing(_)))
     }
 
-    /// Whether transaction objects are wanted.
-    pub fn watches_full_transactions(&self) -> bool {
-        let full =
-            |item: &Subscription| matches!(item, Subscription::PendingTransactions { full: true });
-        self.lock().values().any(full)
-    }
-
-    /// Notifications for a new block, in no particular order of the subscriptions.
-    pub fn messages_for_block(&self, block: &NewBlock, syncing: Option<&Value>) -> Vec<String> {
-        let mut messages = Vec::new();
-        for (id, subscription) in self.lock().iter_mut() {
-            match subscription {
-                Subscription::NewHeads => messages.push(notification(id, &block.header)),
-                Subscription::Logs(filter) => {
-                    let matching = block.logs.iter().filter(|entry| filter.matches(&entry.log));
-                    messages.extend(
-                        matching
-                            .map(|entry| notification(id, &JsonText::of(&render::log(entry)).0)),
-                    );
-                }
+    /// What each subscription is to be told about a new block, in no particular order. The texts
+    /// are made one by one when they are sent: all of them at once can be thousands of times the
+    /// block.
+    pub fn notices(&self, syncing: Option<&Value>) -> Vec<(String, Notice)> {
+        let notice = |(id, entry): (&String, &mut Entry)| {
+            let notice = match &mut entry.what {
+                Subscription::NewHeads => Notice::Header,
+                Subscription::Finality => Notice::Finality,
+                Subscription::Logs(filter) => Notice::Logs(filter.clone()),
                 Subscription::Syncing(last) if last.as_ref() != syncing => {
                     *last = syncing.cloned();
-                    messages.extend(last.iter().map(|now| notification(id, &now.to_string())));
+                    Notice::Syncing(last.clone()?)
                 }
-                Subscription::Syncing(_) | Subscription::PendingTransactions { .. } => {}
-            }
-        }
-        messages
+                Subscription::Syncing(_) | Subscription::PendingTransactions { .. } => return None,
+            };
+            Some((id.clone(), notice))
+        };
+        self.lock().iter_mut().filter(|(_, entry)| entry.told).filter_map(notice).collect()
     }
 
-    /// Notifications for a transaction that entered the pool; `object` is absent where it has left
-    /// the pool again.
-    pub fn messages_for_transaction(&self, hash: B256, object: Option<&Value>) -> Vec<String> {
-        let mut messages = Vec::new();
-        for (id, subscription) in self.lock().iter() {
-            match (subscription, object) {
-                (Subscription::PendingTransactions { full: false }, _) => {
-                    messages.push(notification(id, &format!("\"{hash}\"")));
-                }
-                (Subscription::PendingTransactions { full: true }, Some(object)) => {
-                    messages.push(notification(id, &object.to_string()));
-                }
-                _ => {}
-            }
-        }
-        messages
+    /// Who is to be told about a transaction that entered the pool, and whether as an object.
+    pub fn pending_watchers(&self) -> Vec<(String, bool)> {
+        let watcher = |(id, entry): (&String, &Entry)| match entry.what {
+            Subscription::PendingTransactions { full } if entry.told => Some((id.clone(), full)),
+            _ => None,
+        };
+        self.lock().iter().filter_map(watcher).collect()
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        for subscription in self.lock().values() {
-            self.metrics.unsubscribed(subscription.kind());
+        for entry in self.lock().values() {
+            self.metrics.unsubscribed(entry.what.kind());
         }
     }
 }
 
-fn notification(id: &str, result: &str) -> String {
+/// A notification of `eth_subscribe` as text; `result` is JSON.
+pub fn notification(id: &str, result: &str) -> String {
+    notification_of("eth", id, result)
+}
+
+/// The same of `{namespace}_subscribe`.
+pub fn notification_of(namespace: &str, id: &str, result: &str) -> String {
     format!(
-        "{{\"jsonrpc\":\"2.0\",\"method\":\"eth_subscription\",\
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"{namespace}_subscription\",\
          \"params\":{{\"subscription\":\"{id}\",\"result\":{result}}}}}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{Address, B256, Bytes};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn address(number: u8) -> Address {
+        Address::with_last_byte(number)
+    }
+
+    fn words(numbers: Vec<u8>) -> Vec<B256> {
+        numbers.into_iter().map(B256::with_last_byte).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_sorted_filter_hears_what_the_filter_matches(
+            addresses in prop::collection::vec(0..5u8, 0..5),
+            topics in prop::collection::vec(prop::collection::vec(0..5u8, 0..5), 0..4),
+            (from, written) in (0..5u8, prop::collection::vec(0..5u8, 0..4)),
+        ) {
+            let filter = LogFilter {
+                addresses: addresses.into_iter().map(address).collect(),
+                topics: topics.into_iter().map(words).collect(),
+            };
+            let log = Log::new_unchecked(address(from), words(written), Bytes::new());
+            prop_assert_eq!(Listened::new(filter.clone()).hears(&log), filter.matches(&log));
+        }
+    }
 }

@@ -1,32 +1,78 @@
 //! Transactions and messages signed by the ledger, or sent without a signature.
 
+use alloy_consensus::TxEnvelope;
 use alloy_primitives::{Address, B256, Bytes, eip191_hash_message};
+use ledger_api::{Development, DevelopmentError};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
-use super::on_ledger;
+use super::{on_ledger, typed_data::TypedData};
 use crate::{
     call_request::CallObject, error::RpcError, methods::simulation::filled, params::Params,
     quantity::data, service::Context,
 };
 
+/// Transactions are filled in and sent one after the other: of two that are asked for at once, the
+/// second gets the nonce after the first one's.
+static ORDER: Mutex<()> = Mutex::const_new(());
+
 /// `eth_sendTransaction`: fills in what is missing, as `eth_fillTransaction` does, and sends from a
 /// development account or an impersonated one. One that reverts is refused by its estimate; with a
 /// gas limit of its own it stands in a block and its receipt says so.
 pub async fn send(context: &Context, params: &Params) -> Result<Value, RpcError> {
-    let mut object: CallObject = params.required(0)?;
-    if object.call.from.is_none() {
-        let development = context.service.ledger.development();
-        object.call.from = development.and_then(|ledger| ledger.accounts().first().copied());
-    }
-    let sender = object.call.from.unwrap_or_default();
-    let (_, envelope) = filled(context, object).await?;
-    on_ledger(context, move |development| development.send(sender, envelope))
+    sent(context, params, |ledger, sender, unsigned| ledger.send(sender, unsigned)).await
+}
+
+/// `eth_sendUnsignedTransaction`: the same from any account, as if it were impersonated.
+pub async fn send_unsigned(context: &Context, params: &Params) -> Result<Value, RpcError> {
+    sent(context, params, |ledger, sender, unsigned| ledger.send_unsigned(sender, unsigned)).await
+}
+
+async fn sent(
+    context: &Context,
+    params: &Params,
+    send: fn(&dyn Development, Address, TxEnvelope) -> Result<B256, DevelopmentError>,
+) -> Result<Value, RpcError> {
+    let object = params.required(0)?;
+    let _turn = ORDER.lock().await;
+    let (sender, unsigned) = complete(context, object).await?;
+    on_ledger(context, move |development| send(development, sender, unsigned))
         .await
         .map(|hash| json!(hash))
 }
 
+/// `eth_signTransaction`: fills in what is missing and answers the transaction signed by a
+/// development account, not sent.
+pub async fn sign_transaction(context: &Context, params: &Params) -> Result<Value, RpcError> {
+    let (sender, unsigned) = complete(context, params.required(0)?).await?;
+    on_ledger(context, move |development| development.sign(sender, unsigned)).await.map(data)
+}
+
+/// The sender, the first development account where none is named, and the transaction.
+async fn complete(
+    context: &Context,
+    mut object: CallObject,
+) -> Result<(Address, TxEnvelope), RpcError> {
+    if object.call.from.is_none() {
+        let development = context.service.ledger.development();
+        object.call.from = development.and_then(|ledger| ledger.accounts().first().copied());
+    }
+    filled(context, object).await
+}
+
+/// `eth_signTypedData_v4`: account, document (EIP-712) as an object or as its text.
+pub async fn sign_typed_data(context: &Context, params: &Params) -> Result<Value, RpcError> {
+    let account: Address = params.required(0)?;
+    let document: TypedData = params.required(1)?;
+    let hash = document.digest().map_err(|error| RpcError::argument(1, error))?;
+    signed_hash(context, account, hash).await
+}
+
 async fn signed(context: &Context, account: Address, message: Bytes) -> Result<Value, RpcError> {
-    let hash = eip191_hash_message(&message);
+    signed_hash(context, account, eip191_hash_message(&message)).await
+}
+
+async fn signed_hash(context: &Context, account: Address, hash: B256) -> Result<Value, RpcError> {
     let signature =
         on_ledger(context, move |development| development.sign_hash(account, hash)).await?;
     Ok(data(signature.as_bytes()))

@@ -20,7 +20,14 @@ pub async fn snapshot(context: &Context, _: &Params) -> Result<Value, RpcError> 
 /// `evm_revert`: whether there was such a snapshot.
 pub async fn revert(context: &Context, params: &Params) -> Result<Value, RpcError> {
     let Small(snapshot) = params.required(0)?;
-    on_ledger(context, move |development| development.revert(snapshot)).await.map(Value::Bool)
+    let done = on_ledger(context, move |development| development.revert(snapshot)).await?;
+    went_back(context);
+    Ok(Value::Bool(done))
+}
+
+/// Filters go on from where the ledger went back to.
+fn went_back(context: &Context) {
+    context.service.filters.go_back(context.view().head().number);
 }
 
 #[derive(Default, Deserialize)]
@@ -36,6 +43,7 @@ pub async fn reset(context: &Context, params: &Params) -> Result<Value, RpcError
         return Err(RpcError::invalid_params("forking another network is not offered"));
     }
     on_ledger(context, |development| development.reset()).await?;
+    went_back(context);
     Ok(Value::Bool(true))
 }
 

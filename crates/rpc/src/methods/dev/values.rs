@@ -23,7 +23,13 @@ pub async fn set_balance(context: &Context, params: &Params) -> Result<Value, Rp
     edit(context, params.required(0)?, Edit::Balance(wei)).await
 }
 
-/// `hardhat_setNonce`, `anvil_setNonce`.
+/// `anvil_addBalance`: wei on top of what is there.
+pub async fn add_balance(context: &Context, params: &Params) -> Result<Value, RpcError> {
+    let Number(wei) = params.required(1)?;
+    edit(context, params.required(0)?, Edit::AddedBalance(wei)).await
+}
+
+/// `hardhat_setNonce`, `anvil_setNonce`, `evm_setAccountNonce`.
 pub async fn set_nonce(context: &Context, params: &Params) -> Result<Value, RpcError> {
     let Small(nonce) = params.required(1)?;
     edit(context, params.required(0)?, Edit::Nonce(nonce)).await

@@ -1,4 +1,5 @@
 // Unmodified clients against a running network. See README.md for the options.
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 import { Accounts } from "./lib/accounts.mjs";
@@ -10,8 +11,10 @@ import { startAnvil, startNetwork } from "./lib/networks.mjs";
 import { rpc } from "./lib/processes.mjs";
 import { Report } from "./lib/report.mjs";
 
+const BLOCKS_DEFAULT = "10000";
 const USAGE = `usage: node run.mjs (--devnet PATH_TO_HEQI [--port-base PORT] | --rpc URL[,URL…]) [--matrix]
   [--mode ${Object.keys(MODES).join("|")}[,…]] [--only SUITE[,SUITE…]] [--keys HEX[,HEX…]] [--faucet HEX]
+  [--blocks NUMBER]
 suites: ${Object.keys(SUITES).join(", ")}`;
 
 function options() {
@@ -26,6 +29,7 @@ function options() {
       keys: { type: "string" },
       faucet: { type: "string" },
       only: { type: "string" },
+      blocks: { type: "string", default: BLOCKS_DEFAULT },
       target: { type: "string", default: "heqi" },
     },
   });
@@ -33,6 +37,7 @@ function options() {
   const unknown = modes.filter((name) => !(name in MODES));
   if (unknown.length > 0) throw new Error(`unknown mode ${unknown.join(", ")}`);
   if (values.target !== "anvil" && !values.devnet && !values.rpc) throw new Error("no network given");
+  if (!/^[1-9]\d{2,5}$/.test(values.blocks)) throw new Error("--blocks is 100 to 999999");
   if (values.rpc && modes.length > 1) throw new Error("--rpc names one network, which has one mode");
   const suites = Object.keys(SUITES).filter((name) => values.matrix || SUITES[name].light);
   const names = values.only ? named(list(values.only)) : suites;
@@ -41,10 +46,10 @@ function options() {
   };
 }
 
-async function network({ devnet, urls, target, faucet, ...chosen }, mode) {
-  if (devnet) return startNetwork(devnet, mode, chosen["port-base"]);
+async function network({ devnet, urls, target, faucet, ...chosen }, mode, quick) {
+  if (devnet) return startNetwork(devnet, mode, chosen["port-base"], quick);
   if (urls.length > 0) return { urls, faucet, stop: async () => undefined };
-  if (target === "anvil") return startAnvil();
+  if (target === "anvil") return startAnvil(quick);
   throw new Error("no network given");
 }
 
@@ -62,13 +67,13 @@ async function prepared(names) {
   return missing;
 }
 
-async function one(name, index, { running, mode, report, probe, accounts }) {
+async function one(name, index, { running, mode, report, probe, accounts, blocks }) {
   const { run, transport } = SUITES[name];
   // each suite its own node: what one client sees has to hold on one node
   const url = running.urls[index % running.urls.length];
   const checks = report.client(name, mode.name);
   console.log(`${name} against ${url} (${mode.name})`);
-  await checks.suite(() => run(checks, { url, transport, probe, accounts, mode }));
+  await checks.suite(() => run(checks, { url, urls: running.urls, transport, probe, accounts, mode, blocks }));
 }
 
 /** A metered network of somebody else has its own price; nowhere else is the node asked what is right. */
@@ -76,15 +81,27 @@ async function pricedMode({ devnet }, mode, { urls }) {
   return devnet || !mode.metered ? mode : priced(mode, await rpc(urls[0], "eth_gasPrice", []));
 }
 
+/** What runs in a mode: the suites that share a network, and those that want another one. */
+function parties({ names }, mode) {
+  const here = names.filter((name) => SUITES[name].modes?.includes(mode.name) ?? true);
+  return [false, true]
+    .map((quick) => ({ quick, names: here.filter((name) => Boolean(SUITES[name].quick) === quick) }))
+    .filter((party) => party.names.length > 0);
+}
+
 async function runMode(chosen, mode, missing, report, stops) {
-  const running = await network(chosen, mode);
+  const running = await network(chosen, mode, chosen.quick);
   if (running.notRun) {
     chosen.names.forEach((name) => report.notRun(name, mode.name, running.notRun));
     return;
   }
-  stops.push(running.stop);
+  // Whoever is told to end while a suite runs comes here twice.
+  let stopping;
+  const stop = () => (stopping ??= running.stop());
+  stops.push(stop);
   try {
-    const context = { running, report, probe: compileProbe(), mode: await pricedMode(chosen, mode, running) };
+    const { blocks } = chosen;
+    const context = { running, report, blocks, probe: compileProbe(), mode: await pricedMode(chosen, mode, running) };
     context.accounts = new Accounts({ ...chosen, mode: context.mode, faucet: running.faucet });
     for (const [index, name] of chosen.names.entries()) {
       if (missing[name]) report.notRun(name, mode.name, missing[name]);
@@ -92,7 +109,7 @@ async function runMode(chosen, mode, missing, report, stops) {
     }
   } finally {
     stops.pop();
-    await running.stop();
+    await stop();
   }
 }
 
@@ -104,6 +121,8 @@ async function main() {
     console.error(`${error.message}\n${USAGE}`);
     return 2;
   }
+  // for suites that start nodes of their own
+  Object.assign(process.env, { HEQI_BINARY: chosen.devnet ? resolve(chosen.devnet) : "", HEQI_TARGET: chosen.target });
   const report = new Report();
   const stops = [];
   const stopAll = () => Promise.allSettled(stops.map((stop) => stop()));
@@ -115,7 +134,9 @@ async function main() {
     stopAll().finally(() => process.exit(1));
   });
   const missing = await prepared(chosen.names);
-  for (const mode of chosen.modes) await runMode(chosen, mode, missing, report, stops);
+  for (const mode of chosen.modes) {
+    for (const party of parties(chosen, mode)) await runMode({ ...chosen, ...party }, mode, missing, report, stops);
+  }
   return report.print() ? 0 : 1;
 }
 

@@ -4,10 +4,11 @@ import { readFileSync } from "node:fs";
 
 const SOURCE = new URL("../contracts/src/Probe.sol", import.meta.url);
 
-export function compileProbe() {
+/** The contracts of one file: `{ name: { abi, bytecode } }`. */
+export function compiled(file, content) {
   const input = {
     language: "Solidity",
-    sources: { "Probe.sol": { content: readFileSync(SOURCE, "utf8") } },
+    sources: { [file]: { content } },
     settings: {
       evmVersion: "cancun",
       optimizer: { enabled: true, runs: 200 },
@@ -17,6 +18,10 @@ export function compileProbe() {
   const output = JSON.parse(solc.compile(JSON.stringify(input)));
   const errors = (output.errors ?? []).filter(({ severity }) => severity === "error");
   if (errors.length > 0) throw new Error(errors.map((e) => e.formattedMessage).join("\n"));
-  const { abi, evm } = output.contracts["Probe.sol"].Probe;
-  return { abi, bytecode: `0x${evm.bytecode.object}` };
+  const named = ([name, { abi, evm }]) => [name, { abi, bytecode: `0x${evm.bytecode.object}` }];
+  return Object.fromEntries(Object.entries(output.contracts[file]).map(named));
+}
+
+export function compileProbe() {
+  return compiled("Probe.sol", readFileSync(SOURCE, "utf8")).Probe;
 }

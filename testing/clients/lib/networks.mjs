@@ -12,10 +12,13 @@ const LISTEN_ATTEMPTS = 300;
 const LISTEN_PAUSE_MS = 100;
 const DEV_BLOCK_SECONDS = "1";
 
-/** Starts the network of a mode; `{ urls, faucet, stop }`, or `{ notRun }` with the reason. */
-export async function startNetwork(heqi, mode, portBase) {
+/**
+ * Starts the network of a mode; `{ urls, faucet, stop }`, or `{ notRun }` with the reason. A `quick` one
+ * makes a block as soon as there is a transaction.
+ */
+export async function startNetwork(heqi, mode, portBase, quick = false) {
   const binary = resolve(heqi);
-  if (mode.dev) return startDev(binary, portBase);
+  if (mode.dev) return startDev(binary, portBase, quick);
   const parent = await mkdtemp(join(tmpdir(), "heqi-clients-"));
   const directory = join(parent, "net");
   const stop = async () => {
@@ -24,14 +27,14 @@ export async function startNetwork(heqi, mode, portBase) {
     if (down.code !== 0) throw new Error(`devnet down failed: ${down.text}`);
   };
   try {
-    return { ...(await up(binary, directory, mode, portBase)), stop };
+    return { ...(await up(binary, directory, mode, portBase, quick)), stop };
   } catch (error) {
     await stop().catch(() => undefined);
     throw error;
   }
 }
 
-async function up(binary, directory, mode, portBase) {
+async function up(binary, directory, mode, portBase, quick) {
   const args = ["devnet", "up", "--dir", directory, "--detach", "-o", "json"];
   if (portBase) args.push("--port-base", portBase);
   const start = async (extra = []) => {
@@ -41,20 +44,24 @@ async function up(binary, directory, mode, portBase) {
   };
   let network = await start(mode.metered ? ["--fund"] : []);
   const faucet = network.accounts[0].private_key;
-  if (mode.metered) {
-    await meter(binary, directory);
+  const parameters = {
+    ...(mode.metered ? { fee_mode: "metered", base_fee_wei: Number(METERED_BASE_FEE_WEI) } : {}),
+    ...(quick ? { interval_min_ms: 0 } : {}),
+  };
+  if (Object.keys(parameters).length > 0) {
+    await change(binary, directory, parameters);
     network = await start();
   }
   return { urls: network.nodes.map(({ rpc: url }) => url), faucet };
 }
 
-/** Another genesis for a network that has just been made: the same members, metered. */
-async function meter(binary, directory) {
+/** Another genesis for a network that has just been made: the same members, other parameters. */
+async function change(binary, directory, parameters) {
   const down = await run(binary, ["devnet", "down", "--dir", directory]);
   if (down.code !== 0) throw new Error(`devnet down failed: ${down.text}`);
   const [genesisFile, recordFile] = ["genesis.json", "devnet.json"].map((name) => join(directory, name));
   const genesis = JSON.parse(await readFile(genesisFile, "utf8"));
-  Object.assign(genesis.parameters, { fee_mode: "metered", base_fee_wei: Number(METERED_BASE_FEE_WEI) });
+  Object.assign(genesis.parameters, parameters);
   await writeFile(genesisFile, JSON.stringify(genesis));
   const hash = await run(binary, ["genesis", "hash", genesisFile, "-o", "json"]);
   if (hash.code !== 0) throw new Error(`genesis hash failed: ${hash.text}`);
@@ -66,22 +73,33 @@ async function meter(binary, directory) {
   }
 }
 
-async function startDev(binary, portBase) {
+async function startDev(binary, portBase, quick) {
   const help = await run(binary, ["dev", "--help"]);
   if (help.code !== 0) return { notRun: "this heqi has no command `dev`" };
   const port = portBase ?? freePort();
   // Blocks in intervals, so that whoever waits for confirmations sees blocks come.
-  return started(binary, ["dev", "--port", `${port}`, "--block-time", DEV_BLOCK_SECONDS], port);
+  const times = quick ? [] : ["--block-time", DEV_BLOCK_SECONDS];
+  return started(binary, ["dev", "--port", `${port}`, ...times], port);
 }
 
 /** anvil with free fees, for developing these tests. */
-export function startAnvil() {
+export function startAnvil(quick = false) {
   const port = freePort();
+  const times = quick ? [] : ["--block-time", "1"];
   return started(
     foundryBinary("anvil"),
-    ["--port", `${port}`, "--block-time", "1", "--base-fee", "0", "--gas-price", "0", "--silent"],
+    ["--port", `${port}`, ...times, "--base-fee", "0", "--gas-price", "0", "--silent"],
     port,
   );
+}
+
+/** anvil for repeating what happened elsewhere: blocks on demand, transactions in the order of arrival. */
+export function startReplay(options) {
+  const port = freePort();
+  return started(foundryBinary("anvil"), [
+    "--port", `${port}`, "--no-mining", "--order", "fifo", "--base-fee", "0", "--gas-price", "0",
+    "--disable-min-priority-fee", "--gas-limit", "1000000000", "--silent", ...options,
+  ], port);
 }
 
 const freePort = () => 20_000 + Math.floor(Math.random() * 20_000);

@@ -28,13 +28,15 @@ export function foundryBinary(name) {
 }
 
 /** Runs a program to its end; never throws, the caller judges the exit code. */
-export function run(program, args, { env = {}, cwd, input, timeoutMs = COMMAND_TIMEOUT_MS } = {}) {
+export function run(program, args, { env = {}, cwd, input, uid, gid, timeoutMs = COMMAND_TIMEOUT_MS } = {}) {
   return new Promise((done) => {
     const child = execFile(
       program,
       args,
       {
         cwd,
+        uid,
+        gid,
         env: { ...process.env, NO_COLOR: "1", FOUNDRY_DISABLE_NIGHTLY_WARNING: "1", ...env },
         maxBuffer: OUTPUT_LIMIT_BYTES,
         timeout: timeoutMs,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use chain::{ChainStore, FinalizedBlock};
+use chain::{ChainStore, ChangedSlots, FinalizedBlock};
 use execution::ChainRules;
 use futures::future::{BoxFuture, ready};
 use ledger_api::{
@@ -220,6 +220,13 @@ impl Ledger for DevLedger {
         slots: Vec<U256>,
     ) -> BoxFuture<'_, Result<Option<AccountProof>, LedgerError>> {
         Box::pin(ready(Ok(self.store.prove(height, address, &slots))))
+    }
+
+    fn changed_slots(&self, address: Address, max: usize) -> Result<ChangedSlots, LedgerError> {
+        let mut slots = self.store.timeline().slots(address);
+        let all = slots.len() < max;
+        slots.truncate(max);
+        Ok(ChangedSlots { slots, all })
     }
 
     fn development(&self) -> Option<&dyn Development> {

@@ -200,6 +200,17 @@ impl Timeline {
         held.filter_map(|(key, versions)| Some((*key, versions.last()?.1.clone()?))).collect()
     }
 
+    /// Slots of an account that ever held something, ascending.
+    pub fn slots(&self, address: Address) -> Vec<U256> {
+        let slots = self.values.keys().filter_map(|key| match key {
+            StateKey::Storage(of, slot) if *of == address => Some(*slot),
+            _ => None,
+        });
+        let mut slots: Vec<U256> = slots.collect();
+        slots.sort_unstable();
+        slots
+    }
+
     /// Proof of an account after block `height`; `None` without a trie or beyond the newest height.
     pub fn prove(&self, height: u64, address: Address, slots: &[U256]) -> Option<AccountProof> {
         let step = self.step_of(height)?;

@@ -63,6 +63,10 @@ pub const SIMULATIONS_WAITING_MAX: usize = 1_024;
 pub const OVERRIDE_ENTRIES_MAX: usize = 10_000;
 /// Traces that are recorded at once; each takes at most `execution::trace::TRACE_BYTES_MAX` bytes.
 pub const TRACES_RUNNING_MAX: usize = 2;
+/// Slots of an account that `debug_storageRangeAt` puts in order, 85 bytes each.
+pub const STORAGE_RANGE_SLOTS_MAX: usize = 100_000;
+/// Slots that one `debug_storageRangeAt` returns; `nextKey` continues.
+pub const STORAGE_RANGE_RESULTS_MAX: usize = 4_096;
 /// Time for one call of a tracing method unless the caller names another (`timeout`),
 /// milliseconds.
 pub const TRACE_MS_DEFAULT: u64 = 5_000;
@@ -89,7 +93,7 @@ pub const PROOF_SLOTS_MAX: usize = 1_024;
 /// Transactions in one answer of `txpool_content` and `txpool_inspect`; further ones are left out.
 pub const POOL_CONTENT_MAX: usize = 4_096;
 /// Transactions on one page of `ots_getBlockTransactions`.
-pub const OTS_PAGE_MAX: u64 = 100;
+pub const OTS_PAGE_MAX: usize = 100;
 /// Callers whose use of weight is remembered; further ones share one allowance.
 pub const CALLERS_MAX: usize = 65_536;
 /// Seconds' worth of weight that a caller may use at once.

@@ -12,6 +12,7 @@ mod heights;
 mod node;
 mod operators;
 mod ots;
+mod ots_search;
 mod pool;
 mod proof;
 mod raw;
@@ -19,6 +20,7 @@ mod simulated;
 mod simulation;
 mod snapshot;
 mod state;
+mod storage_range;
 mod subscriptions;
 mod trace;
 mod trace_filter;
@@ -231,7 +233,7 @@ pub static METHODS: &[Method] = table! {
     Trace 10 Chain "debug_getRawBlock" raw::block;
     Trace 2 Chain "debug_getRawTransaction" transactions::raw_by_hash;
     Trace 20 Chain "debug_getRawReceipts" raw::receipts;
-    Trace 1 Memory "debug_storageRangeAt" raw::storage_range_not_supported;
+    Trace 500 Replay "debug_storageRangeAt" storage_range::at;
 
     Trace 1000 Replay "trace_block" trace::block;
     Trace 500 Replay "trace_transaction" trace::transaction;
@@ -253,8 +255,8 @@ pub static METHODS: &[Method] = table! {
     Trace 20 Chain "ots_getBlockTransactions" ots::block_transactions;
     Trace 100 State "ots_getTransactionBySenderAndNonce" ots::by_sender_and_nonce;
     Trace 1000 Replay "ots_getContractCreator" ots::contract_creator;
-    Trace 1 Memory "ots_searchTransactionsBefore" ots::search_not_supported;
-    Trace 1 Memory "ots_searchTransactionsAfter" ots::search_not_supported;
+    Trace 5000 Replay "ots_searchTransactionsBefore" ots_search::before;
+    Trace 5000 Replay "ots_searchTransactionsAfter" ots_search::after;
     Trace 2 Chain "erigon_getHeaderByNumber" blocks::header_by_number;
 
     Development 100 Execution "eth_sendTransaction" dev::send;

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256, U256};
 use execution::{
     BlockEnvironment,
     trace::{Exceeded, Patience, Replay, Replayed, TraceError, TracePlace, Tracer},
@@ -144,6 +144,15 @@ impl Rerun {
         let (trace, replayed) = self.replay.trace_next(tracer, place).map_err(refused)?;
         self.check(index, replayed)?;
         Ok(trace)
+    }
+
+    /// Slots of an account before the next transaction; `None` where there is no account.
+    pub fn slots(
+        &mut self,
+        address: Address,
+        slots: &[U256],
+    ) -> Result<Option<Vec<U256>>, RpcError> {
+        self.replay.slots(address, slots).map_err(refused)
     }
 
     /// The state in the middle of the block.

@@ -14,6 +14,7 @@ mod methods;
 mod notes;
 mod openrpc;
 mod simulated;
+mod storage_range;
 mod tracing;
 mod wallet;
 mod websocket;

@@ -29,6 +29,7 @@ export async function wireSuite(checks, { url, probe, accounts, mode }) {
   await checks.step("blocks can be recomputed", () => blocks(context));
   await checks.step("predeploys", () => predeploys(context));
   await checks.step("newer methods", () => newer(context, address));
+  await checks.step("storage ranges", () => storage(context, address));
   if (mode.metered) await checks.step("fees on a metered chain", () => meteredFees(context));
   else await checks.step("fees on a free chain", () => fees(context));
 }
@@ -340,6 +341,25 @@ async function newer({ checks, url, wallet, mode }, to) {
   // A development ledger has no proofs of Heqi's own, but can have Ethereum's.
   const replacement = mode.dev ? /--state mpt/ : /use heqi_getStateProof/;
   checks.match(proof.body.error?.message, replacement, "eth_getProof names its replacement");
+}
+
+/** Every slot that the ledger lists is one that it also reads, by the order of the hashed keys. */
+async function storage({ checks, url }, to) {
+  const head = Number(await rpc(url, "eth_blockNumber", []));
+  const listed = [];
+  let start = `0x${"00".repeat(32)}`;
+  while (start) {
+    const page = await rpc(url, "debug_storageRangeAt", [`0x${head.toString(16)}`, 0, to, start, 2]);
+    listed.push(...Object.entries(page.storage));
+    checks.ok(!page.nextKey || page.nextKey > listed.at(-1)[0], "the next page begins further on");
+    start = page.nextKey;
+  }
+  checks.ok(listed.length > 0, "the contract has slots");
+  for (const [hash, { key, value }] of listed) {
+    checks.equal(keccak256(key), hash, "a slot stands under the hash of its key");
+    const read = await rpc(url, "eth_getStorageAt", [to, key, `0x${(head - 1).toString(16)}`]);
+    checks.equal(read, value, `slot ${key} before block ${head}`);
+  }
 }
 
 async function fees({ checks, url, wallet, accounts }) {

@@ -239,6 +239,20 @@ pub trait Ledger: Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    /// Slots of an account that blocks changed, ascending, at most `max` of them, and whether it has
+    /// no others. Blocks; for threads of their own.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn changed_slots(
+        &self,
+        address: Address,
+        max: usize,
+    ) -> Result<chain::ChangedSlots, LedgerError> {
+        let found = self.chain().changed_slots(address, max);
+        found.map_err(|error| StateError::Store(error.to_string()).into())
+    }
+
     /// What only a development ledger can do; `None` on every other.
     fn development(&self) -> Option<&dyn Development> {
         None

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256, Log};
+use alloy_primitives::{Address, B256, Log, U256};
 use state::StateValue;
 use types::{Block, Receipt};
 
@@ -33,6 +33,15 @@ pub enum OldValue {
     Unchanged,
     /// It was this; `None` where it was absent.
     Was(Option<StateValue>),
+}
+
+/// Slots of an account that the old values name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangedSlots {
+    /// Slots that some block changed, ascending.
+    pub slots: Vec<U256>,
+    /// Whether the account has no others: all its changes are kept.
+    pub all: bool,
 }
 
 /// A log with its place in the chain.

@@ -77,7 +77,7 @@ mod store;
 mod varint;
 
 pub use backfill::{BACKFILL_BODIES_MAX, BACKFILL_HEADERS_MAX};
-pub use block::{FinalizedBlock, LogEntry, OldValue, TxLocation};
+pub use block::{ChangedSlots, FinalizedBlock, LogEntry, OldValue, TxLocation};
 pub use error::{ChainError, LogQueryError};
 pub use evidence::{EVIDENCE_MAX, EVIDENCE_PER_VALIDATOR_MAX};
 pub use filter::{

@@ -31,6 +31,14 @@ pub(crate) fn history_key(key: &StateKey, height: u64) -> Vec<u8> {
     out
 }
 
+/// The slot that a [`history_key`] of one names.
+pub(crate) fn slot_of(key: &[u8]) -> Result<U256, Reason> {
+    match key {
+        [STORAGE, rest @ ..] if rest.len() == 20 + 32 + 8 => Ok(U256::from_be_slice(&rest[20..52])),
+        _ => Err(format!("a key of {} bytes is none of a slot", key.len())),
+    }
+}
+
 /// Nothing for an absent value; see [`encode_account`] for accounts; the number without leading
 /// zeros for slots; the code itself.
 pub(crate) fn encode_value(value: Option<&StateValue>) -> Vec<u8> {

@@ -8,11 +8,11 @@ use state::StateKey;
 use types::{Block, Certificate, Extension, Header, Receipt, ValidatorSet};
 
 use crate::{
-    ChainError, ChainStore, OldValue, TxLocation,
+    ChainError, ChainStore, ChangedSlots, OldValue, TxLocation,
     cache::WholeBlock,
     damage,
     encoding::{self, Reason},
-    history::read_history,
+    history::{changed_slots, read_history},
     keyspaces::{GENESIS_BODY_KEY, GENESIS_RECEIPTS_KEY},
     receipts::decode_receipts,
 };
@@ -170,6 +170,33 @@ impl ChainStore {
             self.check_kept(height)?;
             Ok(value)
         })
+    }
+
+    /// Slots of an account that blocks changed, as far as old values are kept; at most `max` of them,
+    /// and not all then.
+    ///
+    /// They are all that the account has where nothing was dropped, since before block 1 there is no
+    /// state, or where the account came after what was dropped: one that is absent has no slots.
+    ///
+    /// # Errors
+    /// Failures of the disk.
+    pub fn changed_slots(&self, address: Address, max: usize) -> Result<ChangedSlots, ChainError> {
+        self.noticed(|| {
+            let slots = changed_slots(&self.tables, address, max)?;
+            let all = slots.len() < max && self.has_whole_history(address)?;
+            Ok(ChangedSlots { slots, all })
+        })
+    }
+
+    fn has_whole_history(&self, address: Address) -> Result<bool, ChainError> {
+        match self.history_heights() {
+            None => Ok(false),
+            Some(heights) if heights.oldest == 0 => Ok(true),
+            Some(heights) => {
+                let key = StateKey::Account(address);
+                Ok(read_history(&self.tables, &key, heights.oldest)? == OldValue::Was(None))
+            }
+        }
     }
 
     fn check_kept(&self, height: u64) -> Result<(), ChainError> {

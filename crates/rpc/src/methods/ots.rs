@@ -1,5 +1,4 @@
-//! Otterscan's `ots_…`, level 8 of its interface, without the searches by address: they need an
-//! index that this node does not keep.
+//! Otterscan's `ots_…`, level 8 of its interface, but for the searches by address.
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
 use execution::trace::{Action, CallType, CreationMethod, TraceOutput, TransactionTrace};
@@ -162,10 +161,8 @@ async fn details(context: &Context, id: BlockId) -> Result<Value, RpcError> {
 /// `ots_getBlockTransactions`: block, page, transactions per page; page 0 holds the last ones.
 pub async fn block_transactions(context: &Context, params: &Params) -> Result<JsonText, RpcError> {
     let Tag(id) = params.required(0)?;
-    let (Small(page), Small(size)) = (params.required(1)?, params.required(2)?);
-    if size > OTS_PAGE_MAX {
-        return Err(RpcError::limit(format!("page too large, limit {OTS_PAGE_MAX} transactions")));
-    }
+    let Small(page) = params.required(1)?;
+    let size = page_size(params.required(2)?)?;
     let view = context.view();
     let Some(number) = view.number(id)? else {
         return Ok(Value::Null.into());
@@ -173,9 +170,9 @@ pub async fn block_transactions(context: &Context, params: &Params) -> Result<Js
     in_turn(context, move || {
         let executed = view.executed(number)?.ok_or_else(RpcError::unknown_block)?;
         let count = executed.receipts.len();
-        let left_out = usize::try_from(page.saturating_mul(size)).unwrap_or(usize::MAX);
+        let left_out = usize::try_from(page).unwrap_or(usize::MAX).saturating_mul(size);
         let end = count.saturating_sub(left_out);
-        let start = end.saturating_sub(usize::try_from(size).unwrap_or(usize::MAX));
+        let start = end.saturating_sub(size);
         let mut block = render::block(&executed.block, Vec::new());
         let mut receipts = Vec::new();
         let mut transactions = Vec::new();
@@ -190,6 +187,13 @@ pub async fn block_transactions(context: &Context, params: &Params) -> Result<Js
     .await
 }
 
+/// Transactions of a page, as asked for.
+pub fn page_size(Small(size): Small) -> Result<usize, RpcError> {
+    let size = usize::try_from(size).ok().filter(|size| *size <= OTS_PAGE_MAX);
+    let text = || format!("page too large, limit {OTS_PAGE_MAX} transactions");
+    size.ok_or_else(|| RpcError::limit(text()))
+}
+
 /// Four bytes of the input are enough to name the function.
 fn with_selector_only(mut transaction: Value) -> Value {
     if let Some(Value::String(input)) = transaction.get_mut("input") {
@@ -198,7 +202,8 @@ fn with_selector_only(mut transaction: Value) -> Value {
     transaction
 }
 
-fn slim_receipt(view: &View, executed: &Executed, index: usize) -> Result<Value, RpcError> {
+/// A receipt without logs, and with the time of its block.
+pub fn slim_receipt(view: &View, executed: &Executed, index: usize) -> Result<Value, RpcError> {
     let receipt = receipt_object(view, executed, index)?.without_logs();
     let mut receipt = serde_json::to_value(&receipt).map_err(RpcError::internal)?;
     receipt["logs"] = Value::Null;
@@ -260,11 +265,4 @@ pub async fn contract_creator(context: &Context, params: &Params) -> Result<Valu
     });
     let found = found.await?;
     Ok(found.map_or(Value::Null, |(hash, creator)| json!({ "hash": hash, "creator": creator })))
-}
-
-/// `ots_searchTransactions…`.
-pub async fn search_not_supported(_: &Context, _: &Params) -> Result<Value, RpcError> {
-    let message = "searching transactions by address is not supported: this node keeps no index \
-                   of addresses; use eth_getLogs or trace_filter";
-    Err(RpcError::new(code::NOT_SUPPORTED, message))
 }

@@ -1,15 +1,11 @@
 //! `debug_getRaw…`: blocks, headers, transactions and receipts as Ethereum encodes them.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use types::Receipt;
 
 use super::blocks::in_turn;
 use crate::{
-    block_id::BlockId,
-    block_rlp::block_bytes,
-    error::{RpcError, code},
-    params::Params,
-    quantity::data,
+    block_id::BlockId, block_rlp::block_bytes, error::RpcError, params::Params, quantity::data,
     service::Context,
 };
 
@@ -47,15 +43,4 @@ pub async fn receipts(context: &Context, params: &Params) -> Result<Value, RpcEr
         Ok(Value::Array(encoded.collect()))
     })
     .await
-}
-
-/// `debug_storageRangeAt`: the state is found by hashed keys, so an account's slots cannot be
-/// listed.
-pub async fn storage_range_not_supported(_: &Context, _: &Params) -> Result<Value, RpcError> {
-    let message = "debug_storageRangeAt is not supported: the state does not list the slots of an \
-                   account; debug_traceTransaction with prestateTracer shows those that a \
-                   transaction touched";
-    Err(RpcError::new(code::NOT_SUPPORTED, message).with_data(json!({
-        "help": "debug_traceTransaction",
-    })))
 }

@@ -139,7 +139,7 @@ impl Wanted {
 }
 
 /// Who a frame comes from and goes to.
-fn ends(trace: &LocalizedTransactionTrace) -> (Option<Address>, Option<Address>) {
+pub fn ends(trace: &LocalizedTransactionTrace) -> (Option<Address>, Option<Address>) {
     match &trace.trace.action {
         Action::Call(call) => (Some(call.from), Some(call.to)),
         Action::Create(create) => {

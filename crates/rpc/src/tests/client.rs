@@ -50,6 +50,17 @@ impl Account {
     pub fn call(&self, nonce: u64, to: Address, input: &[u8]) -> String {
         self.sign(modern(nonce, to, input))
     }
+
+    /// Creates a contract with this code, of at most 255 bytes.
+    pub fn deploy(&self, nonce: u64, code: &[u8]) -> String {
+        let length = u8::try_from(code.len()).unwrap();
+        let copy = [0x60, length, 0x60, 0x0c, 0x5f, 0x39, 0x60, length, 0x5f, 0xf3, 0x00, 0x00];
+        let mut transaction = modern(nonce, Address::ZERO, &[&copy[..], code].concat());
+        transaction.gas_limit = 1_000_000;
+        transaction.max_fee_per_gas = 5_000;
+        transaction.to = TxKind::Create;
+        self.sign(transaction)
+    }
 }
 
 pub fn modern(nonce: u64, to: Address, input: &[u8]) -> TxEip1559 {
@@ -123,6 +134,11 @@ impl Server {
     /// Over a ledger whose bodies below the newest `blocks` are deleted.
     pub async fn retaining(blocks: u64) -> Self {
         let options = ChainOptions { retained_blocks: Some(blocks), ..ChainOptions::default() };
+        Self::with_chain(options).await
+    }
+
+    /// Over a ledger whose chain store has these settings.
+    pub async fn with_chain(options: ChainOptions) -> Self {
         let genesis = genesis(FeeMode::Free, rich().address());
         Self::serve(TestLedger::start_with(genesis, options).await, RpcConfig::default()).await
     }

@@ -244,6 +244,7 @@ impl TestLedger {
             }
         }
         self.states.lock().unwrap().push(Arc::new(after));
+        self.chain.append_history(block.number(), &outcome.diff).unwrap();
         let head =
             Head { number: block.number(), hash: block.hash(), time_ms: block.extension().time_ms };
         let senders = included.iter().map(|transaction| transaction.sender()).collect();

@@ -142,8 +142,10 @@ pub const NOTES: &[(&str, &str, &str)] = &[
     ),
     (
         "debug_storageRangeAt",
-        "always -32004: the state does not list an account's slots",
-        "始终为 -32004：状态不列举账户的槽",
+        "block, transaction index, account, key hash to begin at, at most so many (4,096). -32004 \
+         where old values from before the account's changes were dropped: an archive node has all",
+        "区块、交易序号、账户、起始键哈希、最多条数（4,096）。若账户变更之前的旧值已被丢弃则为 -32004：\
+         归档节点保留全部",
     ),
     (
         "trace_block trace_transaction trace_get",
@@ -190,8 +192,8 @@ pub const NOTES: &[(&str, &str, &str)] = &[
     ),
     (
         "ots_searchTransactionsBefore ots_searchTransactionsAfter",
-        "always -32004: no index of addresses; calls inside transactions count as well, so a search would run every block again",
-        "始终为 -32004：没有按地址的索引；交易内部的调用也算在内，搜索将需要重新执行每个区块",
+        "account, block, transactions per page (100). No index of addresses: blocks are run again until the page is full, within the history window and 25 seconds",
+        "账户、区块、每页交易数（100）。没有按地址的索引：逐块重新执行直到页满，限于历史窗口和 25 秒之内",
     ),
     ("erigon_getHeaderByNumber", "as `eth_getHeaderByNumber`", "同 `eth_getHeaderByNumber`"),
     (

@@ -12,30 +12,19 @@ use super::{
     ledger::{CHAIN_ID, INVALID, LOGGER, READER, REVERTER},
 };
 
-/// Init code of a contract that forwards its call data to `target` and returns what it answers.
+/// Code of a contract that forwards its call data to `target` and returns what it answers.
 fn forwarder(target: Address) -> Vec<u8> {
     let mut code = vec![0x36, 0x5f, 0x5f, 0x37, 0x5f, 0x5f, 0x36, 0x5f, 0x34, 0x73];
     code.extend_from_slice(target.as_slice());
     code.extend([0x5a, 0xf1, 0x3d, 0x5f, 0x5f, 0x3e, 0x3d, 0x5f, 0xf3]);
-    let length = code.len() as u8;
-    let mut init = vec![0x60, length, 0x60, 0x0c, 0x60, 0x00, 0x39, 0x60, length, 0x60, 0x00, 0xf3];
-    init.extend(code);
-    init
-}
-
-fn deploy(from: &Account, nonce: u64, init: &[u8]) -> String {
-    let mut transaction = modern(nonce, Address::ZERO, init);
-    transaction.gas_limit = 1_000_000;
-    transaction.max_fee_per_gas = 5_000;
-    transaction.to = TxKind::Create;
-    from.sign(transaction)
+    code
 }
 
 /// Block 2 has a contract that forwards to `LOGGER`; block 3 has transactions of every kind and
 /// fate. Answers the contract and the hashes in block 3.
 async fn mixed(server: &Server) -> (Address, Vec<String>) {
     let (sender, other) = (rich(), Account::number(3));
-    server.send(deploy(&sender, 0, &forwarder(LOGGER))).await;
+    server.send(sender.deploy(0, &forwarder(LOGGER))).await;
     server.ledger.mine().await;
     let forward = sender.address().create(0);
     let word = |byte: u8| U256::from(byte).to_be_bytes::<32>();
@@ -208,8 +197,6 @@ async fn what_cannot_be_traced_is_told_in_geths_words() {
         assert_eq!(server.error(method, params).await, (-32000, expected));
     }
     assert_eq!(server.ok("debug_traceBlockByNumber", json!(["0x1"])).await, json!([]));
-    let (code, text) = server.error("debug_storageRangeAt", json!([])).await;
-    assert!(code == -32004 && text.contains("prestateTracer"), "{text}");
     mixed(&server).await;
     server.ledger.oldest_state.store(3, std::sync::atomic::Ordering::Relaxed);
     let (code, text) = server.error("debug_traceBlockByNumber", json!(["0x3"])).await;
@@ -346,10 +333,51 @@ async fn otterscan() {
     let creator = server.ok("ots_getContractCreator", json!([forward])).await;
     assert_eq!(creator["creator"], json!(rich().address()));
     assert_eq!(server.ok("ots_getContractCreator", json!([LOGGER])).await, Value::Null);
-    let search = json!([forward, "0x0", "0x5"]);
-    assert_eq!(server.error("ots_searchTransactionsBefore", search).await.0, -32004);
     let header = server.ok("erigon_getHeaderByNumber", json!(["0x3"])).await;
     assert_eq!(header, server.ok("eth_getHeaderByNumber", json!(["0x3"])).await);
+}
+
+#[tokio::test]
+async fn otterscan_finds_the_transactions_of_an_account() {
+    let server = Server::start().await;
+    let (forward, hashes) = mixed(&server).await;
+    server.ledger.mine().await;
+    server.send(poor().call(0, LOGGER, &[1])).await;
+    server.ledger.mine().await;
+    // Hashes with their receipts', whether it is the first page, and whether it is the last.
+    let page = async |direction: &str, account: Address, block: u64, size: u64| {
+        let method = format!("ots_searchTransactions{direction}");
+        let page = server.ok(&method, json!([account, block, size])).await;
+        let list = |of: &str, field: &str| {
+            let items = page[of].as_array().unwrap().iter();
+            items.map(|item| item[field].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(list("txs", "hash"), list("receipts", "transactionHash"));
+        assert_eq!(list("receipts", "timestamp").len(), list("txs", "hash").len());
+        let flag = |name: &str| page[name].as_bool().unwrap();
+        (list("txs", "hash"), flag("firstPage"), flag("lastPage"))
+    };
+    // In block 3 `LOGGER` is called by a contract and by a transaction, in block 5 once more.
+    let block = server.ok("eth_getBlockByNumber", json!(["0x5", false])).await;
+    let newest = block["transactions"][0].as_str().unwrap().to_owned();
+    let older = [hashes[6].clone(), hashes[0].clone()];
+    let all = [&[newest.clone()][..], &older].concat();
+    assert_eq!(page("Before", LOGGER, 0, 25).await, (all.clone(), true, true));
+    assert_eq!(page("After", LOGGER, 0, 25).await, (all.clone(), true, true));
+    assert_eq!(page("Before", LOGGER, 0, 1).await, (vec![newest.clone()], true, false));
+    assert_eq!(page("Before", LOGGER, 5, 1).await, (older.to_vec(), false, false));
+    assert_eq!(page("Before", LOGGER, 3, 1).await, (vec![], false, true));
+    assert_eq!(page("After", LOGGER, 0, 1).await, (older.to_vec(), false, true));
+    assert_eq!(page("After", LOGGER, 3, 1).await, (vec![newest], true, false));
+    assert_eq!(page("After", LOGGER, 5, 1).await, (vec![], true, false));
+    assert_eq!(page("Before", LOGGER, u64::MAX, 25).await, (all, false, true));
+    assert_eq!(page("After", LOGGER, u64::MAX, 25).await, (vec![], true, false));
+    // Created in block 2.
+    let (of_forward, ..) = page("Before", forward, 0, 25).await;
+    assert_eq!((of_forward.len(), &of_forward[0]), (2, &hashes[0]));
+    assert_eq!(page("Before", Address::repeat_byte(0x99), 0, 25).await, (vec![], true, true));
+    let (code, text) = server.error("ots_searchTransactionsAfter", json!([forward, 0, 101])).await;
+    assert!(code == -32005 && text.contains("limit 100"), "{code} {text}");
 }
 
 #[tokio::test]

@@ -88,6 +88,31 @@ fn check_from(store: &ChainStore, worlds: &[World], oldest: u64) {
     }
 }
 
+/// Every slot that changed above `oldest` is listed, and the list is whole just where there was no
+/// account then.
+fn check_slots(store: &ChainStore, worlds: &[World], oldest: u64) {
+    let first = &worlds[oldest as usize];
+    for account in [1, 2].map(address) {
+        let found = store.changed_slots(account, 3).unwrap();
+        let changed = |slot: &U256| {
+            let value = |world: &World| world.get(&StateKey::Storage(account, *slot)).cloned();
+            worlds.iter().skip(oldest as usize).any(|world| value(world) != value(first))
+        };
+        let slots: Vec<_> = [U256::ZERO, U256::MAX].into_iter().filter(changed).collect();
+        assert!(slots.iter().all(|slot| found.slots.contains(slot)), "{slots:?} {found:?}");
+        assert!(found.slots.is_sorted_by(|a, b| a < b));
+        let changes = worlds.windows(2).map(|pair| {
+            let of = |world: &World| world.get(&StateKey::Account(account)).cloned();
+            (of(&pair[0]), of(&pair[1]))
+        });
+        let mut after = changes.skip(oldest as usize).filter(|(before, after)| before != after);
+        let absent = after.next().is_some_and(|(before, _)| before.is_none());
+        assert_eq!(found.all, oldest == 0 || absent);
+        let fewer = store.changed_slots(account, found.slots.len()).unwrap();
+        assert_eq!((fewer.slots, fewer.all), (found.slots, false));
+    }
+}
+
 fn writes() -> impl Strategy<Value = Vec<Vec<(usize, u64)>>> {
     let block = prop::collection::vec((0..keys().len(), 0..6u64), 0..5);
     prop::collection::vec(block, 1..30)
@@ -119,6 +144,7 @@ proptest! {
         let oldest = head.saturating_sub(window + 1);
         prop_assert_eq!(store.oldest_state(), oldest);
         check_from(&store, &worlds, oldest);
+        check_slots(&store, &worlds, oldest);
         for height in 0..oldest {
             let error = store.value_after(&keys()[0], height).unwrap_err();
             let pruned = matches!(error, ChainError::Pruned { oldest: o, .. } if o == oldest);

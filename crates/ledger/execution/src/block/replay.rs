@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use revm::context_interface::result::EVMError;
+use alloy_primitives::{Address, U256};
+use revm::{Database as _, context_interface::result::EVMError};
+use state::StateKey;
 use types::Transaction;
 
 use super::{BlockExecutor, InvalidBlock, Mode, Pause};
@@ -120,6 +122,31 @@ impl<R: BlockingReader> Replay<R> {
         })
     }
 
+    /// Slots of an account as the transactions so far left them; `None` where there is no account.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub fn slots(
+        &mut self,
+        address: Address,
+        slots: &[U256],
+    ) -> Result<Option<Vec<U256>>, TraceError> {
+        let keys = slots.iter().map(|slot| StateKey::Storage(address, *slot));
+        let keys = std::iter::once(StateKey::Account(address)).chain(keys);
+        let state = &mut self.executor.state;
+        let missing: Vec<StateKey> = keys.filter(|key| !state.is_loaded(key)).collect();
+        let values = self.reader.read_many(&missing)?;
+        for (key, value) in missing.into_iter().zip(values) {
+            state.provide(key, value);
+        }
+        let unread = |Missing(key)| TraceError::Unread(key);
+        if state.basic(address).map_err(unread)?.is_none() {
+            return Ok(None);
+        }
+        let values: Result<_, _> = slots.iter().map(|slot| state.storage(address, *slot)).collect();
+        values.map(Some).map_err(unread)
+    }
+
     /// The state as the transactions so far left it, with the block around it, for calls in the
     /// middle of a block.
     pub(crate) fn into_parts(self) -> (BlockState, BlockEnvironment, ChainRules, Arc<R>) {
@@ -156,7 +183,7 @@ impl<R: BlockingReader> Replay<R> {
     }
 
     /// Why a value could not be read.
-    fn unread(&self, key: state::StateKey) -> TraceError {
+    fn unread(&self, key: StateKey) -> TraceError {
         match self.reader.read_many(&[key]) {
             Err(error) => error.into(),
             Ok(_) => TraceError::Unread(key),

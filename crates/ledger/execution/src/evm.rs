@@ -107,11 +107,19 @@ impl<'a, DB: Database> LedgerEvm<'a, DB> {
         transaction: TxEnv,
         payment: Payment,
     ) -> Result<ExecutionResult, EVMError<DB::Error>> {
-        self.inner.ctx.chain.clear();
-        self.inner.ctx.set_tx(transaction);
+        self.set_transaction(transaction, payment);
         LedgerHandler::new(payment).run(self).inspect_err(|_| {
             let _ = self.inner.ctx.journal_mut().finalize();
         })
+    }
+
+    fn set_transaction(&mut self, transaction: TxEnv, payment: Payment) {
+        self.inner.ctx.chain.clear();
+        if matches!(payment, Payment::Call | Payment::Simulated { .. }) {
+            // As geth: the cap of EIP-7825 is for transactions that somebody signed.
+            self.inner.ctx.cfg.tx_gas_limit_cap = Some(u64::MAX);
+        }
+        self.inner.ctx.set_tx(transaction);
     }
 
     /// Runs a call or creation of the ledger itself: no signature, no nonce, no fee.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, U256};
 use ledger_api::Ledger as _;
 use serde_json::json;
 use types::FeeMode;
@@ -45,4 +45,13 @@ async fn the_configuration_tells_what_has_begun_and_what_will_and_estimates_foll
     assert_eq!(after["current"]["activationTime"], json!(header.timestamp));
     let (_, words) = server.error("eth_estimateGas", endless).await;
     assert_eq!(words, "gas required exceeds allowance (16777216)");
+    // What nobody signs may have more (geth): the code answers the gas that it has.
+    let call = json!({ "to": LOGGER, "gas": "0x2faf080" });
+    let code = json!({ LOGGER.to_string(): { "code": "0x5a5f5260205ff3" } });
+    let answer = server.ok("eth_call", json!([call, "latest", code])).await;
+    let gas: U256 = answer.as_str().unwrap().parse().unwrap();
+    assert!(gas > U256::from(49_900_000), "{gas}");
+    let options = json!({ "tracer": "callTracer", "stateOverrides": code });
+    let trace = server.ok("debug_traceCall", json!([call, "latest", options])).await;
+    assert_eq!(trace["output"], answer);
 }

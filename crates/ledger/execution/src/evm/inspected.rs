@@ -2,7 +2,7 @@
 
 use revm::{
     Database,
-    context::{BlockEnv, ContextSetters as _, FrameStack, TxEnv},
+    context::{BlockEnv, FrameStack, TxEnv},
     context_interface::{
         ContextTr as _, JournalTr as _,
         result::{EVMError, ExecutionResult},
@@ -46,12 +46,7 @@ impl<DB: Database> LedgerEvm<'_, DB> {
     where
         I: Inspector<EvmContext<DB>>,
     {
-        self.inner.ctx.chain.clear();
-        if matches!(payment, Payment::Simulated { .. }) {
-            // As geth: the cap of EIP-7825 is for transactions that somebody signed.
-            self.inner.ctx.cfg.tx_gas_limit_cap = Some(u64::MAX);
-        }
-        self.inner.ctx.set_tx(transaction);
+        self.set_transaction(transaction, payment);
         let mut inspected = InspectedEvm { evm: self, inspector };
         let result = LedgerHandler::new(payment).inspect_run(&mut inspected);
         result.inspect_err(|_| {

@@ -21,6 +21,7 @@ use axum::{
 };
 use futures::task::AtomicWaker;
 use prometheus_client::metrics::gauge::Gauge;
+use rpc::{UNFINISHED_EXCEEDED, Unfinished};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -48,12 +49,16 @@ struct Place {
     gives_way: AtomicBool,
     /// The task that reads from it.
     reader: AtomicWaker,
+    /// What it has sent of a message.
+    unfinished: Arc<Unfinished>,
 }
 
 /// All open connections.
 struct Places {
     begin: Instant,
     taken: Mutex<HashMap<u64, Arc<Place>>>,
+    /// Bytes of unfinished messages.
+    unfinished: Arc<AtomicU64>,
 }
 
 impl Places {
@@ -71,6 +76,7 @@ impl Places {
             answered_ms: AtomicU64::new(self.now_ms()),
             gives_way: AtomicBool::new(false),
             reader: AtomicWaker::new(),
+            unfinished: Arc::new(Unfinished::new(self.unfinished.clone())),
         });
         self.lock().insert(number, place.clone());
         place
@@ -106,7 +112,8 @@ pub struct LimitedListener {
 impl LimitedListener {
     /// At most `connections_max` at one time; `open` counts them.
     pub fn new(listener: TcpListener, connections_max: usize, open: Arc<Gauge>) -> Self {
-        let places = Places { begin: Instant::now(), taken: Mutex::default() };
+        let places =
+            Places { begin: Instant::now(), taken: Mutex::default(), unfinished: Arc::default() };
         Self {
             listener,
             permits: Arc::new(Semaphore::new(connections_max)),
@@ -171,13 +178,19 @@ impl Listener for LimitedListener {
     }
 }
 
-/// The address at the other end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+/// The other end of a connection.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// What it has sent of a message.
+    pub unfinished: Arc<Unfinished>,
+}
 
 impl Connected<IncomingStream<'_, LimitedListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, LimitedListener>) -> Self {
-        Self(*stream.remote_addr())
+        let unfinished = stream.io().place.unfinished.clone();
+        Self { address: *stream.remote_addr(), unfinished }
     }
 }
 
@@ -240,9 +253,14 @@ impl AsyncRead for Connection {
         if self.place.gives_way.load(Ordering::Relaxed) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
+        let before = buffer.filled().len();
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Ready(answer) => {
                 self.used();
+                let bytes = buffer.filled().len().saturating_sub(before);
+                if !self.place.unfinished.read(bytes) {
+                    return Poll::Ready(Err(io::Error::other(UNFINISHED_EXCEEDED)));
+                }
                 Poll::Ready(answer)
             }
             Poll::Pending => {

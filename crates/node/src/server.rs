@@ -207,9 +207,9 @@ async fn library_metrics(State(state): State<Arc<NodeState>>) -> Response {
 }
 
 async fn forward(State(state): State<Arc<NodeState>>, mut request: Request) -> Response {
-    if let Some(ConnectInfo(Peer(address))) = request.extensions().get::<ConnectInfo<Peer>>() {
-        let caller = rpc::Caller(address.ip());
-        request.extensions_mut().insert(caller);
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>().cloned() {
+        request.extensions_mut().insert(rpc::Caller(peer.address.ip()));
+        request.extensions_mut().insert(peer.unfinished);
     }
     match state.serving.get() {
         Some(serving) => match serving.router.clone().oneshot(request).await {

@@ -3,6 +3,7 @@
 mod body;
 mod callers;
 mod origin;
+mod unfinished;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use tower_http::{
 
 pub use callers::{Caller, Callers};
 pub use origin::{guard_hosts, may_connect};
+pub use unfinished::Unfinished;
 
 use crate::{
     envelope::{self, parse},
@@ -179,8 +181,10 @@ async fn open(State(shared): State<Shared>, request: Request) -> Response {
     let upgrade = upgrade
         .max_message_size(WEBSOCKET_MESSAGE_BYTES_MAX)
         .max_frame_size(WEBSOCKET_MESSAGE_BYTES_MAX);
+    let unfinished = parts.extensions.get::<Arc<Unfinished>>().cloned();
     upgrade.on_upgrade(move |socket| async move {
-        websocket::serve(socket, caller, shared.service, shared.stopping).await;
+        let peer = websocket::Peer { caller, unfinished };
+        websocket::serve(socket, peer, shared.service, shared.stopping).await;
         drop(permit);
     })
 }

@@ -49,9 +49,10 @@ use tokio::sync::watch;
 
 pub use config::RpcConfig;
 pub use decoding::{ParsedBody, parse_body};
-pub use http::{Caller, cors, guard_hosts, may_connect};
+pub use http::{Caller, Unfinished, cors, guard_hosts, may_connect};
 pub use methods::{MethodInfo, Reads, Tier, method_list};
 pub use metrics::RpcMetrics;
+pub use websocket::UNFINISHED_EXCEEDED;
 
 /// JSON-RPC on `POST /` and WebSocket on `/`. Must be called inside a tokio runtime: one task per
 /// process follows the head for all subscribers, until the router and all its connections are

@@ -10,6 +10,11 @@ pub const REQUEST_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
 pub const REQUEST_RECEIVE_MS_MAX: u64 = 30_000;
 /// One WebSocket message, bytes.
 pub const WEBSOCKET_MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Unfinished messages of all WebSocket connections, bytes; above it whoever has more than
+/// [`WEBSOCKET_UNFINISHED_BYTES_FREE`] of them and sends more is cut off.
+pub const WEBSOCKET_UNFINISHED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// An unfinished message that is never the reason to be cut off, bytes.
+pub const WEBSOCKET_UNFINISHED_BYTES_FREE: u64 = 512 * 1024;
 /// Calls in one batch (geth's limit).
 pub const BATCH_ITEMS_MAX: usize = 1_000;
 /// Nested arrays and objects in a request, levels (serde_json's own bound).

@@ -27,7 +27,7 @@ use crate::{
     envelope,
     error::RpcError,
     follower::NewBlock,
-    http::Caller,
+    http::{Caller, Unfinished},
     json_text::JsonText,
     limits::{WEBSOCKET_CLOSE_MS_MAX, WEBSOCKET_REQUESTS_MAX, WEBSOCKET_SEND_MS_MAX},
     render,
@@ -36,6 +36,9 @@ use crate::{
 
 /// Pings without an answer after which a peer counts as gone.
 const SILENT_PINGS_MAX: u32 = 2;
+
+/// What a host's reading says where [`Unfinished::read`] does not let it go on.
+pub const UNFINISHED_EXCEEDED: &str = "too many unfinished messages";
 
 /// Why a connection ends.
 enum Ending {
@@ -58,6 +61,8 @@ impl Ending {
         let words = error.to_string();
         if words.contains("too long") || words.contains("Space limit") {
             Self::with(close_code::SIZE, "message too large")
+        } else if words.contains(UNFINISHED_EXCEEDED) {
+            Self::with(close_code::AGAIN, UNFINISHED_EXCEEDED)
         } else if words.contains("UTF-8") {
             Self::with(close_code::INVALID, "text that is not UTF-8")
         } else {
@@ -66,9 +71,17 @@ impl Ending {
     }
 }
 
+/// Who is at the other end.
+pub struct Peer {
+    /// Whom calls count for.
+    pub caller: Caller,
+    /// Where the host counts what it reads.
+    pub unfinished: Option<Arc<Unfinished>>,
+}
+
 struct Connection {
     socket: WebSocket,
-    caller: Caller,
+    peer: Peer,
     context: Context,
     session: Arc<Session>,
     answers: FuturesUnordered<BoxFuture<'static, Option<Answer>>>,
@@ -80,15 +93,18 @@ struct Connection {
 /// Serves a connection until either side ends it.
 pub async fn serve(
     socket: WebSocket,
-    caller: Caller,
+    peer: Peer,
     service: Arc<Service>,
     stopping: watch::Receiver<bool>,
 ) {
     let session = Arc::new(Session::new(service.metrics.clone()));
     let context = Context { service, session: Some(session.clone()) };
+    if let Some(unfinished) = &peer.unfinished {
+        unfinished.begin();
+    }
     let mut connection = Connection {
         socket,
-        caller,
+        peer,
         context,
         session,
         answers: FuturesUnordered::new(),
@@ -151,6 +167,9 @@ impl Connection {
                 return Err(Ending::unreadable(&error));
             }
         };
+        if let Some(unfinished) = &self.peer.unfinished {
+            unfinished.finished();
+        }
         self.accept(&body).await
     }
 
@@ -165,7 +184,7 @@ impl Connection {
             let error = RpcError::limit(format!("too many calls in flight, limit {limit}"));
             return self.send(envelope::refusal(&message, &error)).await;
         };
-        if let Err(too_much) = self.context.service.callers.spend(self.caller, weight) {
+        if let Err(too_much) = self.context.service.callers.spend(self.peer.caller, weight) {
             let error = RpcError::limit(too_much.text());
             return self.send(envelope::refusal(&message, &error)).await;
         }

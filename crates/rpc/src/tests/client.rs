@@ -144,10 +144,19 @@ impl Server {
     }
 
     pub async fn serve(ledger: Arc<TestLedger>, config: RpcConfig) -> Self {
+        Self::serve_behind(ledger, config, |router| router).await
+    }
+
+    /// As a host would that adds something to the router.
+    pub async fn serve_behind(
+        ledger: Arc<TestLedger>,
+        config: RpcConfig,
+        host: impl FnOnce(axum::Router) -> axum::Router,
+    ) -> Self {
         let mut registry = Registry::default();
         let metrics = RpcMetrics::register(&mut registry);
         let (stop, stopping) = watch::channel(false);
-        let router = router_until(ledger.clone(), config, metrics, stopping);
+        let router = host(router_until(ledger.clone(), config, metrics, stopping));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

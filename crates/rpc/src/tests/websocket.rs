@@ -1,8 +1,16 @@
 //! Calls and subscriptions over a real WebSocket.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use alloy_primitives::{B256, U256};
+use axum::{Extension, Router};
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
@@ -13,9 +21,10 @@ use tokio_tungstenite::{
 use types::FeeMode;
 
 use super::{
-    client::{Server, poor},
-    ledger::{LOGGER, REVERTER},
+    client::{Server, poor, rich},
+    ledger::{LOGGER, REVERTER, TestLedger, genesis},
 };
+use crate::{RpcConfig, Unfinished};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -305,6 +314,23 @@ async fn a_message_that_is_too_large_ends_the_connection() {
     let _ = socket.send(Message::text(text)).await;
     assert!(matches!(closed(&mut socket).await, Some(1009) | None));
     assert_eq!(server.ok("eth_blockNumber", json!([])).await, "0x1");
+}
+
+#[tokio::test]
+async fn what_a_host_reads_counts_until_a_message_is_whole() {
+    let total = Arc::new(AtomicU64::new(0));
+    let unfinished = Arc::new(Unfinished::new(total.clone()));
+    let ledger = TestLedger::start(genesis(FeeMode::Free, rich().address())).await;
+    let host = |router: Router| router.layer(Extension(unfinished.clone()));
+    let server = Server::serve_behind(ledger, RpcConfig::default(), host).await;
+    assert!(unfinished.read(1_000));
+    assert_eq!(total.load(Ordering::Relaxed), 0, "requests have a limit of their own");
+    let mut socket = connect(server.address).await;
+    assert!(ask(&mut socket, "eth_chainId", json!([])).await["result"].is_string());
+    assert!(unfinished.read(1_000));
+    assert_eq!(total.load(Ordering::Relaxed), 1_000);
+    assert!(ask(&mut socket, "eth_chainId", json!([])).await["result"].is_string());
+    assert_eq!(total.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]

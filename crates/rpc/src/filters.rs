@@ -206,9 +206,10 @@ mod tests {
     use super::*;
     use crate::{block_id::BlockId, error::code, log_query::Blocks};
 
-    fn logs(addresses: usize) -> Watch {
-        let filter =
-            LogFilter { addresses: vec![Address::ZERO; addresses], ..LogFilter::default() };
+    fn logs(addresses: u64) -> Watch {
+        let address = |number: u64| Address::left_padding_from(&number.to_be_bytes());
+        let addresses = (0..addresses).map(address).collect();
+        let filter = LogFilter { addresses, ..LogFilter::default() };
         let blocks = Blocks::Range(BlockId::Latest, BlockId::Latest);
         Watch::Logs { query: LogQuery { filter, blocks }, next: 8 }
     }

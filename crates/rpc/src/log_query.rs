@@ -1,7 +1,9 @@
 //! Filters for logs: decoding, ranges, and the search itself.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::{Address, B256};
-use chain::{LogEntry, LogFilter, LogLimits, LogQueryError};
+use chain::{LOG_FILTER_ALTERNATIVES_MAX, LogEntry, LogFilter, LogLimits, LogQueryError};
 use serde::Deserialize;
 
 use crate::{
@@ -13,6 +15,9 @@ use crate::{
     view::View,
 };
 
+/// One position of `topics`.
+type Topics = Option<OneOrMany<Option<B256>>>;
+
 /// A filter object as clients send it; unknown fields are ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -21,7 +26,7 @@ struct Wire {
     from_block: Option<Tag>,
     to_block: Option<Tag>,
     address: Option<OneOrMany<Address>>,
-    topics: Option<Vec<Option<OneOrMany<Option<B256>>>>>,
+    topics: Option<Vec<Topics>>,
 }
 
 /// Which logs of which blocks.
@@ -58,27 +63,40 @@ impl<'de> Deserialize<'de> for LogQuery {
                 Blocks::Range(or_latest(wire.from_block), or_latest(wire.to_block))
             }
         };
-        let filter = LogFilter {
-            addresses: wire.address.map(|OneOrMany(list)| list).unwrap_or_default(),
-            topics: wire.topics.unwrap_or_default().into_iter().map(position).collect(),
-        };
-        filter.check().map_err(serde::de::Error::custom)?;
+        let filter = filter(wire.address, wire.topics).map_err(serde::de::Error::custom)?;
         Ok(Self { filter, blocks })
     }
 }
 
+fn filter(
+    addresses: Option<OneOrMany<Address>>,
+    topics: Option<Vec<Topics>>,
+) -> Result<LogFilter, LogQueryError> {
+    let addresses = addresses.map(alternatives).transpose()?.unwrap_or_default();
+    let topics = topics.unwrap_or_default().into_iter().map(position);
+    let filter = LogFilter { addresses, topics: topics.collect::<Result<_, _>>()? };
+    filter.check()?;
+    Ok(filter)
+}
+
 /// Addresses and topics that a filter holds.
 pub fn terms(filter: &LogFilter) -> usize {
-    let topics: usize = filter.topics.iter().map(Vec::len).sum();
+    let topics: usize = filter.topics.iter().map(BTreeSet::len).sum();
     filter.addresses.len() + topics
 }
 
 /// Alternatives of one topic position; null, also inside a list, matches every topic.
-fn position(topics: Option<OneOrMany<Option<B256>>>) -> Vec<B256> {
-    let Some(OneOrMany(topics)) = topics else {
-        return Vec::new();
-    };
-    topics.into_iter().collect::<Option<Vec<B256>>>().unwrap_or_default()
+fn position(topics: Topics) -> Result<BTreeSet<B256>, LogQueryError> {
+    let topics = topics.map(alternatives).transpose()?.unwrap_or_default();
+    Ok(topics.into_iter().collect::<Option<_>>().unwrap_or_default())
+}
+
+/// What a list names; repetitions count for its length, as in geth.
+fn alternatives<T: Ord>(OneOrMany(list): OneOrMany<T>) -> Result<BTreeSet<T>, LogQueryError> {
+    if list.len() > LOG_FILTER_ALTERNATIVES_MAX {
+        return Err(LogQueryError::TooManyTerms { limit: LOG_FILTER_ALTERNATIVES_MAX });
+    }
+    Ok(list.into_iter().collect())
 }
 
 /// Heights of a query's blocks under the rules of execution-apis: no reversed range, nothing

@@ -19,8 +19,8 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-pub use session::{Listened, Session, Subscription};
 use session::{Notice, notification, notification_of};
+pub use session::{Session, Subscription};
 
 use crate::{
     answer::Answer,
@@ -251,7 +251,7 @@ impl Connection {
                 for entry in &block.logs {
                     // Many logs and a peer that reads fast must not keep others from the thread.
                     tokio::task::consume_budget().await;
-                    if filter.hears(&entry.log) {
+                    if filter.matches(&entry.log) {
                         let JsonText(log) = JsonText::of(&render::log(entry));
                         self.send(notification(id, &log)).await?;
                     }

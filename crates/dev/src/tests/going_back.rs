@@ -31,7 +31,7 @@ fn what_came_after_a_snapshot_never_was() {
     // The same transaction again, with the same nonce: it is in a block again, and its log is found
     // once.
     assert_eq!(rest(), gone);
-    let filter = LogFilter { addresses: vec![counter], ..LogFilter::default() };
+    let filter = LogFilter { addresses: [counter].into(), ..LogFilter::default() };
     let limits = LogLimits { entries_max: 100, blocks_read_max: 1_000, index_entries_max: 1_000 };
     let logs = ledger.chain().logs(&filter, 0..=ledger.height(), limits).unwrap();
     assert_eq!(logs.len(), 2);

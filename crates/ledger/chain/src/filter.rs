@@ -1,5 +1,7 @@
 //! Which logs a client asks for, with the meaning that geth gives to `eth_getLogs` filters.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::{Address, B256, Log};
 
 use crate::LogQueryError;
@@ -12,18 +14,18 @@ pub const LOG_FILTER_TOPICS_MAX: usize = 4;
 /// Data and topics of all logs in one answer, bytes: about what an answer of 25 MiB in JSON can hold.
 pub const LOG_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A conjunction over address and topics; each position is a list of alternatives.
+/// A conjunction over address and topics; each position is a set of alternatives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogFilter {
     /// Any of these wrote the log; empty matches every address.
-    pub addresses: Vec<Address>,
-    /// By position: any of these is the topic; an empty list (`null` in JSON) matches every topic,
+    pub addresses: BTreeSet<Address>,
+    /// By position: any of these is the topic; an empty set (`null` in JSON) matches every topic,
     /// but the log must have one in that position.
-    pub topics: Vec<Vec<B256>>,
+    pub topics: Vec<BTreeSet<B256>>,
 }
 
 impl LogFilter {
-    /// Whether `log` is asked for.
+    /// Whether `log` is asked for; of long lists hardly slower than of short ones.
     pub fn matches(&self, log: &Log) -> bool {
         let any_address = self.addresses.is_empty() || self.addresses.contains(&log.address);
         let topics = log.topics();
@@ -39,7 +41,7 @@ impl LogFilter {
         if self.topics.len() > LOG_FILTER_TOPICS_MAX {
             return Err(LogQueryError::TooManyTopics { limit: LOG_FILTER_TOPICS_MAX });
         }
-        let longest = self.topics.iter().map(Vec::len).max().unwrap_or(0);
+        let longest = self.topics.iter().map(BTreeSet::len).max().unwrap_or(0);
         if longest.max(self.addresses.len()) > LOG_FILTER_ALTERNATIVES_MAX {
             return Err(LogQueryError::TooManyTerms { limit: LOG_FILTER_ALTERNATIVES_MAX });
         }

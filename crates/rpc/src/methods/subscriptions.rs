@@ -10,7 +10,7 @@ use crate::{
     log_query::LogQuery,
     params::Params,
     service::Context,
-    websocket::{Listened, Session, Subscription},
+    websocket::{Session, Subscription},
 };
 
 fn session(context: &Context) -> Result<&Session, RpcError> {
@@ -38,7 +38,7 @@ pub async fn subscribe(context: &Context, params: &Params) -> Result<Value, RpcE
     let kind: String = params.required(0)?;
     let subscription = match kind.as_str() {
         "newHeads" => Subscription::NewHeads,
-        "logs" => Subscription::Logs(Arc::new(Listened::new(log_filter(params)?))),
+        "logs" => Subscription::Logs(Arc::new(log_filter(params)?)),
         "newPendingTransactions" => Subscription::PendingTransactions {
             full: match params.optional::<Full>(1)? {
                 None => false,

@@ -5,7 +5,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use alloy_primitives::Log;
 use chain::LogFilter;
 use serde_json::Value;
 
@@ -17,42 +16,12 @@ use crate::{
     metrics::RpcMetrics,
 };
 
-/// A log filter that is asked for every log of every block: its lists are sorted, so that long ones
-/// cost little more than short ones.
-#[derive(Debug)]
-pub struct Listened(LogFilter);
-
-impl Listened {
-    /// The same filter.
-    pub fn new(mut filter: LogFilter) -> Self {
-        filter.addresses.sort_unstable();
-        filter.addresses.dedup();
-        for topics in &mut filter.topics {
-            topics.sort_unstable();
-            topics.dedup();
-        }
-        Self(filter)
-    }
-
-    /// What [`LogFilter::matches`] answers.
-    pub fn hears(&self, log: &Log) -> bool {
-        let Self(LogFilter { addresses, topics: wanted }) = self;
-        let topics = log.topics();
-        (addresses.is_empty() || addresses.binary_search(&log.address).is_ok())
-            && wanted.len() <= topics.len()
-            && wanted
-                .iter()
-                .zip(topics)
-                .all(|(any, topic)| any.is_empty() || any.binary_search(topic).is_ok())
-    }
-}
-
 /// What a client subscribed to.
 pub enum Subscription {
     /// Headers of new blocks.
     NewHeads,
     /// Logs of new blocks.
-    Logs(Arc<Listened>),
+    Logs(Arc<LogFilter>),
     /// Transactions that enter the pool.
     PendingTransactions {
         /// Whether objects instead of hashes are sent.
@@ -68,7 +37,7 @@ impl Subscription {
     /// Addresses and topics that it holds.
     fn terms(&self) -> usize {
         match self {
-            Self::Logs(filter) => terms(&filter.0),
+            Self::Logs(filter) => terms(filter),
             _ => 0,
         }
     }
@@ -89,7 +58,7 @@ pub enum Notice {
     /// The header.
     Header,
     /// The logs that match.
-    Logs(Arc<Listened>),
+    Logs(Arc<LogFilter>),
     /// What `eth_syncing` answers now.
     Syncing(Value),
     /// The proof that it is final.
@@ -220,36 +189,4 @@ pub fn notification_of(namespace: &str, id: &str, result: &str) -> String {
         "{{\"jsonrpc\":\"2.0\",\"method\":\"{namespace}_subscription\",\
          \"params\":{{\"subscription\":\"{id}\",\"result\":{result}}}}}"
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use alloy_primitives::{Address, B256, Bytes};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn address(number: u8) -> Address {
-        Address::with_last_byte(number)
-    }
-
-    fn words(numbers: Vec<u8>) -> Vec<B256> {
-        numbers.into_iter().map(B256::with_last_byte).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn a_sorted_filter_hears_what_the_filter_matches(
-            addresses in prop::collection::vec(0..5u8, 0..5),
-            topics in prop::collection::vec(prop::collection::vec(0..5u8, 0..5), 0..4),
-            (from, written) in (0..5u8, prop::collection::vec(0..5u8, 0..4)),
-        ) {
-            let filter = LogFilter {
-                addresses: addresses.into_iter().map(address).collect(),
-                topics: topics.into_iter().map(words).collect(),
-            };
-            let log = Log::new_unchecked(address(from), words(written), Bytes::new());
-            prop_assert_eq!(Listened::new(filter.clone()).hears(&log), filter.matches(&log));
-        }
-    }
 }

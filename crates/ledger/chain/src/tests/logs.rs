@@ -1,6 +1,6 @@
 //! The log index against a scan of everything.
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use alloy_primitives::{Log, LogData, keccak256};
 use proptest::prelude::*;
@@ -63,8 +63,8 @@ fn some_chain() -> impl Strategy<Value = Vec<FinalizedBlock>> {
 }
 
 fn some_filter() -> impl Strategy<Value = LogFilter> {
-    let addresses = prop::collection::vec((0..5u64).prop_map(address), 0..3);
-    let topic = prop::collection::vec((0..5u64).prop_map(word), 0..3);
+    let addresses = prop::collection::btree_set((0..5u64).prop_map(address), 0..3);
+    let topic = prop::collection::btree_set((0..5u64).prop_map(word), 0..3);
     let topics = prop::collection::vec(topic, 0..=4);
     (addresses, topics).prop_map(|(addresses, topics)| LogFilter { addresses, topics })
 }
@@ -94,7 +94,7 @@ proptest! {
 }
 
 fn by_address(number: u64) -> LogFilter {
-    LogFilter { addresses: vec![address(number)], topics: vec![] }
+    LogFilter { addresses: [address(number)].into(), topics: vec![] }
 }
 
 /// 3,000 blocks that all write at address 1; block 1,500 also at address 2.
@@ -118,7 +118,7 @@ fn a_selective_filter_reads_few_blocks_and_few_entries() {
     assert_eq!(found, scan(&blocks, &by_address(2), &(0..=2_999)));
     assert_eq!(found.len(), 1);
     // One dense and one sparse term: the cursor of the dense one jumps.
-    let both = LogFilter { addresses: vec![address(1)], topics: vec![vec![word(6)]] };
+    let both = LogFilter { addresses: [address(1)].into(), topics: vec![[word(6)].into()] };
     assert_eq!(store.logs(&both, 0..=2_999, few).unwrap(), vec![]);
 }
 
@@ -158,11 +158,11 @@ fn limits_are_errors_that_name_them() {
 #[test]
 fn filters_beyond_the_limits_are_refused() {
     let (_folder, store) = fill(&chain(vec![vec![]]));
-    let many = vec![address(1); LOG_FILTER_ALTERNATIVES_MAX + 1];
+    let many = (0..=LOG_FILTER_ALTERNATIVES_MAX as u64).map(address).collect();
     let filter = LogFilter { addresses: many, topics: vec![] };
     let error = store.logs(&filter, 0..=0, LogLimits::default()).unwrap_err();
     assert!(matches!(error, LogQueryError::TooManyTerms { limit: 1000 }), "{error}");
-    let filter = LogFilter { addresses: vec![], topics: vec![vec![]; 5] };
+    let filter = LogFilter { topics: vec![BTreeSet::new(); 5], ..LogFilter::default() };
     let error = store.logs(&filter, 0..=0, LogLimits::default()).unwrap_err();
     assert!(matches!(error, LogQueryError::TooManyTopics { limit: 4 }), "{error}");
 }

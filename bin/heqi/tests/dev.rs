@@ -370,7 +370,8 @@ fn documents_and_transactions_are_signed_for_development_accounts() {
     broken["message"]["value"] = json!("-1");
     let error = dev.ask("eth_signTypedData_v4", json!([FIRST, broken])).expect_err("refused");
     assert_eq!(error["code"], -32_602, "{error}");
-    assert_eq!(error["message"], "invalid argument 1: a value is no uint256");
+    let message = error["message"].as_str().expect("text");
+    assert!(message.contains(r#"expected type "uint256""#), "{message}");
     // Signed, not sent.
     let transfer = json!({ "from": SECOND, "to": FIRST, "value": "0x1" });
     let raw = dev.call("eth_signTransaction", json!([transfer]));

@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for TypedData {
         types.measure().map_err(de::Error::custom)?;
         let read: Result<Document, _> = serde_json::from_value(document);
         let Document { types: resolver, primary_type, domain, message } =
-            read.map_err(|error| de::Error::custom(shown(&error)))?;
+            read.map_err(|error| de::Error::custom(format!("typed data: {}", shown(&error))))?;
         Ok(Self(alloy_dyn_abi::TypedData { domain, resolver, primary_type, message }))
     }
 }
@@ -157,7 +157,8 @@ fn within(count: usize, limit: usize, what: &'static str) -> Result<(), TypedDat
     if count <= limit { Ok(()) } else { Err(TypedDataError::TooLarge(limit, what)) }
 }
 
-/// The beginning of a text that may be long.
+/// The beginning of a text that may be long, in one line.
 fn shown(text: &impl ToString) -> String {
-    text.to_string().chars().take(REASON_LETTERS_MAX).collect()
+    let text: String = text.to_string().chars().take(REASON_LETTERS_MAX).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
